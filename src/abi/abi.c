@@ -1,0 +1,83 @@
+/*
+ * Number → row, per ABI. libseccomp is asked by number, as its answers by name are pseudo numbers
+ * for what i386 also reaches through socketcall.
+ */
+#include "abi/abi.h"
+
+#include <linux/audit.h>
+#include <seccomp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NUMBERS 1024
+#define ABIS 4
+
+static const struct sys_row *rows[ABIS][NUMBERS];
+
+static const struct sys_row *row_by_name(const char *name)
+{
+	for (const struct sys_row *row = sys_rows; row->name; row++)
+		if (!strcmp(row->name, name))
+			return row;
+	return NULL;
+}
+
+static uint32_t base_nr(const struct abi *abi, uint64_t nr)
+{
+	return (uint32_t)nr & ~abi->nr_bit;
+}
+
+void abi_init(void)
+{
+	for (size_t i = 0; abi_native[i].name; i++) {
+		for (int nr = 0; nr < NUMBERS; nr++) {
+			char *name = seccomp_syscall_resolve_num_arch(
+				abi_native[i].scmp_arch, nr | (int)abi_native[i].nr_bit);
+
+			if (name)
+				rows[i][nr] = row_by_name(name);
+			free(name);
+		}
+	}
+}
+
+const struct abi *abi_find(uint32_t audit_arch, uint64_t nr)
+{
+	const struct abi *found = NULL;
+
+	for (const struct abi *abi = abi_native; abi->name; abi++)
+		if (abi->audit_arch == audit_arch && (nr & abi->nr_bit) == abi->nr_bit)
+			if (!found || abi->nr_bit)
+				found = abi;
+	return found;
+}
+
+const struct sys_row *abi_row(const struct abi *abi, uint64_t nr)
+{
+	if ((uint32_t)nr < abi->nr_bit || base_nr(abi, nr) >= NUMBERS)
+		return NULL;
+	return rows[abi - abi_native][base_nr(abi, nr)];
+}
+
+int abi_nr(const struct abi *abi, const char *name)
+{
+	int nr = seccomp_syscall_resolve_name_arch(abi->scmp_arch, name);
+
+	return nr < 0 ? -1 : nr;
+}
+
+bool sys_row_holds(const struct sys_row *row, const uint64_t args[6])
+{
+	bool any = false;
+
+	for (size_t i = 0; i < SYS_CONDS; i++) {
+		const struct sys_cond *cond = &row->conds[i];
+
+		if (!cond->mask)
+			continue;
+		any = true;
+		if (((uint32_t)args[cond->arg] & cond->mask) == cond->value)
+			return true;
+	}
+	return !any;
+}

@@ -1,0 +1,120 @@
+/* x86-64 and the 32-bit programs it runs: calling conventions of syscall(2). */
+#include "abi/abi.h"
+#include "abi/regs.h"
+
+#include <errno.h>
+#include <linux/audit.h>
+#include <stddef.h>
+#include <sys/ptrace.h>
+
+#define X32_BIT 0x40000000U
+
+/* libseccomp's tokens are the audit ones; x32 has its own, 32-bit words on the 64-bit machine. */
+#define SCMP_X32 (EM_X86_64 | __AUDIT_ARCH_LE)
+
+/* User code segments: 0x33 runs 64-bit code, 0x23 32-bit code (arch/x86/include/asm/segment.h). */
+#define CS_64 0x33
+
+const struct abi abi_native[] = {
+	{ .name = "x86_64",
+	  .audit_arch = AUDIT_ARCH_X86_64,
+	  .scmp_arch = AUDIT_ARCH_X86_64,
+	  .word = 8,
+	  .mmap = "mmap" },
+	{ .name = "i386",
+	  .audit_arch = AUDIT_ARCH_I386,
+	  .scmp_arch = AUDIT_ARCH_I386,
+	  .word = 4,
+	  .mmap = "mmap2" },
+	{ .name = "x32",
+	  .audit_arch = AUDIT_ARCH_X86_64,
+	  .scmp_arch = SCMP_X32,
+	  .word = 4,
+	  .nr_bit = X32_BIT,
+	  .mmap = "mmap" },
+	{ .name = NULL },
+};
+
+#define REG(name) offsetof(struct user_regs_struct, name)
+
+static const size_t args_64[6] = { REG(rdi), REG(rsi), REG(rdx), REG(r10), REG(r8), REG(r9) };
+static const size_t args_32[6] = { REG(rbx), REG(rcx), REG(rdx), REG(rsi), REG(rdi), REG(rbp) };
+
+static unsigned long long *arg_reg(struct regs *regs, unsigned int index)
+{
+	const size_t *args = regs->user.cs == CS_64 ? args_64 : args_32;
+
+	return (void *)((char *)&regs->user + args[index]);
+}
+
+int regs_get(pid_t tid, struct regs *ret_regs)
+{
+	return ptrace(PTRACE_GETREGS, tid, 0, &ret_regs->user) < 0 ? -errno : 0;
+}
+
+int regs_set(pid_t tid, const struct regs *regs)
+{
+	return ptrace(PTRACE_SETREGS, tid, 0, &regs->user) < 0 ? -errno : 0;
+}
+
+const struct abi *regs_abi(const struct regs *regs)
+{
+	if (regs->user.cs != CS_64)
+		return &abi_native[1];
+	return abi_find(AUDIT_ARCH_X86_64, regs->user.orig_rax == -1ULL ? 0 : regs->user.orig_rax);
+}
+
+uint64_t regs_ip(const struct regs *regs)
+{
+	return regs->user.rip;
+}
+
+uint64_t regs_sp(const struct regs *regs)
+{
+	return regs->user.rsp;
+}
+
+uint64_t regs_call_nr(const struct regs *regs)
+{
+	return regs->user.orig_rax;
+}
+
+uint64_t regs_call_arg(const struct regs *regs, unsigned int index)
+{
+	return *arg_reg((struct regs *)regs, index);
+}
+
+void regs_set_call_arg(struct regs *regs, unsigned int index, uint64_t value)
+{
+	*arg_reg(regs, index) = value;
+}
+
+int64_t regs_ret(const struct regs *regs)
+{
+	return regs->user.cs == CS_64 ? (int64_t)regs->user.rax : (int32_t)regs->user.rax;
+}
+
+void regs_set_ret(struct regs *regs, int64_t value)
+{
+	regs->user.rax = (unsigned long long)value;
+}
+
+int regs_change_call(pid_t tid, struct regs *regs, uint64_t nr)
+{
+	(void)tid;
+	regs->user.orig_rax = nr;
+	return 0;
+}
+
+/*
+ * `syscall` is 0f 05, `int $0x80` cd 80; behind the vdso's sysenter lies an int $0x80 of the same
+ * length, for just this purpose (arch/x86/entry/vdso/vdso32/system_call.S).
+ */
+#define SYSCALL_LEN 2
+
+void regs_rewind(struct regs *regs, uint64_t nr)
+{
+	regs->user.rip -= SYSCALL_LEN;
+	regs->user.rax = nr;
+	regs->user.orig_rax = -1ULL;
+}

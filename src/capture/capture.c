@@ -1,0 +1,256 @@
+/* The tracer's ops: each call goes to its handler, each process and task has its state here. */
+#include "capture/capture.h"
+
+#include "base/clock.h"
+#include "base/own.h"
+#include "base/proc.h"
+#include "capture/state.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static const struct op_handler *const handlers[OPS] = {
+	[OP_DATA] = &data_handler,
+	[OP_SOCKET] = &socket_handler,
+	[OP_SOCKETPAIR] = &socketpair_handler,
+	[OP_BIND] = &bind_handler,
+	[OP_LISTEN] = &listen_handler,
+	[OP_CONNECT] = &connect_handler,
+	[OP_ACCEPT] = &accept_handler,
+	[OP_SHUTDOWN] = &shutdown_handler,
+	[OP_SO_ERROR] = &so_error_handler,
+	[OP_CLOSE] = &close_handler,
+	[OP_CLOSE_RANGE] = &close_range_handler,
+	[OP_DUP] = &dup_handler,
+	[OP_DUP_TO] = &dup_to_handler,
+	[OP_UNSHARE] = &unshare_handler,
+	[OP_PIDFD_GETFD] = &pidfd_getfd_handler,
+	[OP_LOCK] = &lock_handler,
+	[OP_PRCTL] = &prctl_handler,
+};
+
+struct capture *capture_new(const struct capture_options *options, struct sink *sink)
+{
+	struct capture *capture = own_zalloc(sizeof(*capture));
+
+	capture->options = *options;
+	capture->sink = sink;
+	capture->started = clock_monotonic();
+	return capture;
+}
+
+void capture_free(struct capture *capture)
+{
+	if (!capture)
+		return;
+	sock_table_done(&capture->socks);
+	map_done(&capture->procs);
+	map_done(&capture->lsan_files);
+	free(capture);
+}
+
+void capture_set_tracer(struct capture *capture, struct tracer *tracer)
+{
+	capture->tracer = tracer;
+}
+
+void capture_set_kicked(struct capture *capture, void (*kicked)(void *ctx), void *ctx)
+{
+	capture->kicked = kicked;
+	capture->kicked_ctx = ctx;
+}
+
+static void read_comm(struct task *task, char comm[COMM_LEN])
+{
+	char text[COMM_LEN + 1];
+	ssize_t n = proc_read(task->tid, "comm", text, sizeof(text));
+
+	if (n <= 0)
+		return;
+	if (text[n - 1] == '\n')
+		text[n - 1] = '\0';
+	memcpy(comm, text, COMM_LEN);
+	comm[COMM_LEN - 1] = '\0';
+}
+
+static void task_begin(struct task *task, const char *comm)
+{
+	struct ctask *ctask = own_zalloc(sizeof(*ctask));
+
+	task->user = ctask;
+	if (comm)
+		memcpy(ctask->comm, comm, COMM_LEN);
+	else
+		read_comm(task, ctask->comm);
+}
+
+static struct cproc *proc_begin(struct capture *capture, struct proc *proc, struct fdtable *fds)
+{
+	struct cproc *cproc = own_zalloc(sizeof(*cproc));
+
+	cproc->proc = proc;
+	cproc->fds = fds;
+	cproc->pidfd = -1;
+	proc->user = cproc;
+	map_put(&capture->procs, (uint64_t)proc->pid, cproc);
+	return cproc;
+}
+
+static void ensure_state(struct capture *capture, struct task *task)
+{
+	if (!task->proc->user)
+		proc_begin(capture, task->proc, fdtable_new());
+	if (!task->user)
+		task_begin(task, NULL);
+}
+
+static bool on_enter(void *ctx, struct task *task)
+{
+	struct capture *capture = ctx;
+	const struct op_handler *handler = handlers[task->call.row->op];
+	bool wanted;
+
+	ensure_state(capture, task);
+	wanted = handler && handler->enter(capture, task);
+	if (!wanted)
+		open_call_done(capture, &ctask_of(task)->open);
+	return wanted;
+}
+
+static void on_exit_of_call(void *ctx, struct task *task)
+{
+	struct capture *capture = ctx;
+
+	handlers[task->call.row->op]->exit(capture, task);
+	open_call_done(capture, &ctask_of(task)->open);
+}
+
+static void on_drop(void *ctx, struct task *task)
+{
+	open_call_done(ctx, &ctask_of(task)->open);
+}
+
+/* A thread of the parent is in a call that makes descriptors: the child may have got one of them. */
+static bool may_be_making_sockets(const struct proc *parent)
+{
+	for (const struct task *task = parent->tasks; task; task = task->next)
+		if (task->in_call && task->call.row->when == WHEN_ALWAYS)
+			return true;
+	return false;
+}
+
+static void on_fork(void *ctx, struct task *parent, struct task *child, uint64_t flags)
+{
+	struct capture *capture = ctx;
+	struct cproc *from;
+
+	ensure_state(capture, parent);
+	from = cproc_of(parent);
+	if (!child->proc->user) {
+		proc_begin(capture, child->proc,
+			   flags & CLONE_FILES ? fdtable_get(from->fds) : fdtable_copy(from->fds));
+		cproc_of(child)->executed = from->executed;
+		if (may_be_making_sockets(parent->proc))
+			child->proc->widen_wanted = true;
+	}
+	if (!child->user)
+		task_begin(child, ctask_of(parent)->comm);
+	if (child->proc != parent->proc)
+		emit_process(capture, child, PROCESS_FORK, parent->proc->pid);
+}
+
+static void on_orphan(void *ctx, struct task *task)
+{
+	struct capture *capture = ctx;
+	bool known = task->proc->user != NULL;
+
+	ensure_state(capture, task);
+	if (known)
+		return;
+	cproc_of(task)->executed = true;
+	emit_process(capture, task, PROCESS_FORK, (pid_t)proc_status(task->tid, "PPid"));
+}
+
+static void on_exec(void *ctx, struct task *task)
+{
+	struct capture *capture = ctx;
+	struct cproc *cproc;
+
+	ensure_state(capture, task);
+	open_call_done(capture, &ctask_of(task)->open);
+	read_comm(task, ctask_of(task)->comm);
+	cproc = cproc_of(task);
+	/* It may stand for another thread now. */
+	if (cproc->pidfd >= 0)
+		close(cproc->pidfd);
+	cproc->pidfd = -1;
+	emit_process(capture, task, cproc->executed ? PROCESS_EXEC : PROCESS_START, 0);
+	cproc->executed = true;
+	table_unshare(capture, task);
+	table_check(capture, task);
+	lsan_check(capture, task);
+}
+
+static void on_exiting(void *ctx, struct task *task)
+{
+	ensure_state(ctx, task);
+}
+
+static void on_gone(void *ctx, struct task *task, int status, bool last)
+{
+	struct capture *capture = ctx;
+	struct cproc *cproc = task->proc->user;
+
+	if (!task->user && !cproc)
+		return;
+	ensure_state(capture, task);
+	if (last) {
+		cproc = cproc_of(task);
+		table_release(capture, task);
+		if (cproc->executed)
+			emit_exit(capture, task, status);
+		map_take(&capture->procs, (uint64_t)task->proc->pid);
+		if (cproc->pidfd >= 0)
+			close(cproc->pidfd);
+		free(cproc);
+		task->proc->user = NULL;
+	}
+	free(task->user);
+	task->user = NULL;
+}
+
+static void on_unfiltered(void *ctx, struct task *task, int error)
+{
+	char text[256];
+
+	ensure_state(ctx, task);
+	snprintf(text, sizeof(text),
+		 "process %d can't be given a filter (%s): it is stopped at every system call, which is "
+		 "slower; nothing is missed",
+		 task->proc->pid, strerrorname_np(-error) ? strerrorname_np(-error) : "?");
+	emit_note(ctx, task, text);
+}
+
+static void on_kicked(void *ctx)
+{
+	struct capture *capture = ctx;
+
+	if (capture->kicked)
+		capture->kicked(capture->kicked_ctx);
+}
+
+const struct tracer_ops capture_ops = {
+	.enter = on_enter,
+	.exit = on_exit_of_call,
+	.drop = on_drop,
+	.fork = on_fork,
+	.orphan = on_orphan,
+	.exec = on_exec,
+	.exiting = on_exiting,
+	.gone = on_gone,
+	.unfiltered = on_unfiltered,
+	.kicked = on_kicked,
+};

@@ -1,0 +1,133 @@
+/* Calls that close, copy and renumber descriptors, and what else must be seen in time. */
+#include "base/own.h"
+#include "capture/state.h"
+#include "tracer/mem.h"
+
+#include <errno.h>
+#include <linux/close_range.h>
+#include <linux/prctl.h>
+#include <linux/seccomp.h>
+#include <string.h>
+
+/*
+ * At the entry: the number can be given to another descriptor as soon as the call is made. Linux
+ * closes it whatever close(2) returns, but for EBADF.
+ */
+static bool close_enter(struct capture *capture, struct task *task)
+{
+	int fd = (int)task->call.args[0];
+
+	descriptor_released(capture, task, fd, fdtable_forget(cproc_of(task)->fds, fd));
+	return false;
+}
+
+const struct op_handler close_handler = { close_enter, NULL };
+
+static bool close_range_enter(struct capture *capture, struct task *task)
+{
+	uint32_t first = (uint32_t)task->call.args[0], last = (uint32_t)task->call.args[1];
+	uint32_t flags = (uint32_t)task->call.args[2];
+	struct fdtable *table;
+	int *fds auto_free = NULL;
+	size_t count;
+
+	if (first > last)
+		return false;
+	if (flags & CLOSE_RANGE_UNSHARE)
+		table_unshare(capture, task);
+	if (flags & CLOSE_RANGE_CLOEXEC)
+		return false;
+	table = cproc_of(task)->fds;
+	fdtable_forget_others(table);
+	fds = fdtable_sockets(table, &count);
+	for (size_t i = 0; i < count; i++)
+		if ((uint32_t)fds[i] >= first && (uint32_t)fds[i] <= last)
+			descriptor_released(capture, task, fds[i], fdtable_forget(table, fds[i]));
+	return false;
+}
+
+const struct op_handler close_range_handler = { close_range_enter, NULL };
+
+static bool dup_enter(struct capture *capture, struct task *task)
+{
+	struct open_call *open = &ctask_of(task)->open;
+	struct sock *sock = descriptor_sock(capture, task, (int)task->call.args[0]);
+
+	if (sock)
+		open->sock = sock_get(sock);
+	/* dup2 onto a number also closes what it was. */
+	return sock || task->call.row->op == OP_DUP_TO;
+}
+
+static void dup_exit(struct capture *capture, struct task *task)
+{
+	struct fdtable *table = cproc_of(task)->fds;
+	struct open_call *open = &ctask_of(task)->open;
+	int fd = (int)task->call.ret;
+	struct sock *old;
+
+	if (fd < 0)
+		return;
+	if (open->sock)
+		old = fdtable_set_socket(table, fd, open->sock);
+	else if (fd == (int)task->call.args[0])
+		return;
+	else
+		old = fdtable_forget(table, fd);
+	descriptor_released(capture, task, fd, old);
+}
+
+const struct op_handler dup_handler = { dup_enter, dup_exit };
+const struct op_handler dup_to_handler = { dup_enter, dup_exit };
+
+static bool want_exit(struct capture *capture, struct task *task)
+{
+	(void)capture;
+	(void)task;
+	return true;
+}
+
+static void unshare_exit(struct capture *capture, struct task *task)
+{
+	/* A thread's own table is not told from its process's: see docs/limits.md. */
+	if (!task->call.ret && !task->proc->tasks->next)
+		table_unshare(capture, task);
+}
+
+const struct op_handler unshare_handler = { want_exit, unshare_exit };
+
+/* The last moment at which the wide filter can be taken. */
+static bool lock_enter(struct capture *capture, struct task *task)
+{
+	bool sandbox = !strcmp(task->call.row->name, "seccomp");
+
+	if (sandbox && task->call.args[0] != SECCOMP_SET_MODE_FILTER &&
+	    task->call.args[0] != SECCOMP_SET_MODE_STRICT)
+		return false;
+	if (sandbox || tracer_needs_privilege(capture->tracer))
+		tracer_widen(capture->tracer, task);
+	return false;
+}
+
+const struct op_handler lock_handler = { lock_enter, NULL };
+
+static bool prctl_enter(struct capture *capture, struct task *task)
+{
+	if ((uint32_t)task->call.args[0] != PR_SET_SECCOMP)
+		return true;
+	tracer_widen(capture->tracer, task);
+	return false;
+}
+
+static void prctl_exit(struct capture *capture, struct task *task)
+{
+	char name[COMM_LEN] = "";
+
+	(void)capture;
+	if (task->call.ret)
+		return;
+	if (mem_read_string(task->tid, task->call.args[1], name, sizeof(name)) >= 0)
+		memcpy(ctask_of(task)->comm, name, sizeof(name));
+}
+
+const struct op_handler prctl_handler = { prctl_enter, prctl_exit };

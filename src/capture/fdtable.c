@@ -1,0 +1,110 @@
+#include "capture/fdtable.h"
+
+#include "base/own.h"
+
+#include <assert.h>
+
+/* Stands for a descriptor that is no captured socket. */
+static struct sock other;
+
+struct fdtable *fdtable_new(void)
+{
+	struct fdtable *table = own_zalloc(sizeof(*table));
+
+	table->refs = 1;
+	return table;
+}
+
+struct fdtable *fdtable_get(struct fdtable *table)
+{
+	table->refs++;
+	return table;
+}
+
+enum fd_state fdtable_find(const struct fdtable *table, int fd, struct sock **ret_sock)
+{
+	struct sock *sock = map_get(&table->fds, (uint32_t)fd);
+
+	if (!sock)
+		return FD_UNKNOWN;
+	if (sock == &other)
+		return FD_OTHER;
+	*ret_sock = sock;
+	return FD_SOCKET;
+}
+
+static struct sock *replaced(struct sock *old)
+{
+	if (!old || old == &other)
+		return NULL;
+	old->fds--;
+	return old;
+}
+
+struct sock *fdtable_set_socket(struct fdtable *table, int fd, struct sock *sock)
+{
+	sock_get(sock)->fds++;
+	return replaced(map_put(&table->fds, (uint32_t)fd, sock));
+}
+
+struct sock *fdtable_set_other(struct fdtable *table, int fd)
+{
+	return replaced(map_put(&table->fds, (uint32_t)fd, &other));
+}
+
+struct sock *fdtable_forget(struct fdtable *table, int fd)
+{
+	return replaced(map_take(&table->fds, (uint32_t)fd));
+}
+
+bool fdtable_has_socket(const struct fdtable *table)
+{
+	MAP_FOR_EACH(node, &table->fds)
+		if (map_value(node) != &other)
+			return true;
+	return false;
+}
+
+static int compare_fds(const void *a, const void *b)
+{
+	return *(const int *)a - *(const int *)b;
+}
+
+int *fdtable_sockets(const struct fdtable *table, size_t *ret_count)
+{
+	int *fds = own_alloc(map_count(&table->fds) * sizeof(*fds));
+	size_t count = 0;
+
+	MAP_FOR_EACH(node, &table->fds)
+		if (map_value(node) != &other)
+			fds[count++] = (int)map_key(node);
+	qsort(fds, count, sizeof(*fds), compare_fds);
+	*ret_count = count;
+	return fds;
+}
+
+void fdtable_forget_others(struct fdtable *table)
+{
+	MAP_FOR_EACH(node, &table->fds)
+		if (map_value(node) == &other)
+			map_take(&table->fds, map_key(node));
+}
+
+struct fdtable *fdtable_copy(const struct fdtable *table)
+{
+	struct fdtable *copy = fdtable_new();
+
+	MAP_FOR_EACH(node, &table->fds)
+		if (map_value(node) != &other)
+			fdtable_set_socket(copy, (int)map_key(node), map_value(node));
+	return copy;
+}
+
+void fdtable_put(struct fdtable *table)
+{
+	if (!table || --table->refs)
+		return;
+	assert(!fdtable_has_socket(table));
+	map_done(&table->fds);
+	free(table);
+}

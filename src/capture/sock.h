@@ -1,0 +1,60 @@
+/*
+ * A socket as we know it, for its whole life: whichever processes and descriptors refer to it. Its
+ * identity is the kernel's: inode number and cookie.
+ */
+#ifndef CAPTURE_SOCK_H
+#define CAPTURE_SOCK_H
+
+#include "base/map.h"
+#include "iotrace/event.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* What the kernel says of a socket at some moment. */
+struct sock_info {
+	uint64_t inode;	 /* 0: not known */
+	uint64_t cookie; /* SO_COOKIE; 0: not known */
+	enum event_family family;
+	enum event_proto proto;
+	struct addr local;
+	struct addr remote;
+	bool listening;
+};
+
+struct sock {
+	struct sock_info info;
+	uint64_t conn;	 /* number in the events, 0 before the first one */
+	unsigned int refs; /* descriptors, and calls that are under way */
+	unsigned int fds;  /* descriptors in traced processes */
+	bool connecting;   /* connect() said EINPROGRESS */
+	bool settled;	   /* both ends are known as far as they will be */
+	uint64_t moved[DIRS];
+};
+
+/* All sockets that somebody refers to. */
+struct sock_table {
+	struct map by_key;
+};
+
+/* The socket with that identity, made if it is not known (*ret_new says so). One reference more. */
+struct sock *sock_table_get(struct sock_table *table, const struct sock_info *info, bool *ret_new);
+void sock_table_done(struct sock_table *table);
+
+struct sock *sock_get(struct sock *sock);
+/* Releases one reference; accepts NULL. */
+void sock_put(struct sock_table *table, struct sock *sock);
+
+/*
+ * Asks the kernel about descriptor fd of a stopped process, through a duplicate of it (pidfd_getfd,
+ * Linux 5.6), so the answers are those of the process's own network namespace. 0; -EBADF: no such
+ * descriptor; -ENOTSOCK; -ESRCH; another -errno where the kernel forbids it.
+ */
+int sock_ask(int pidfd, int fd, struct sock_info *ret_info);
+
+/* Names for the arguments of socket(2): the family and protocol of the events. */
+enum event_family sock_family(int domain);
+enum event_proto sock_proto(int domain, int type, int protocol);
+
+#endif

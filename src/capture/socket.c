@@ -1,0 +1,220 @@
+/* Calls that make sockets and change their state. */
+#include "base/addr.h"
+#include "capture/state.h"
+#include "tracer/mem.h"
+
+#include <errno.h>
+#include <linux/net.h>
+#include <sys/socket.h>
+
+static bool want_exit(struct capture *capture, struct task *task)
+{
+	(void)capture;
+	(void)task;
+	return true;
+}
+
+static bool socket_enter(struct capture *capture, struct task *task)
+{
+	struct sock_info info = { .family = sock_family((int)task->call.args[0]) };
+
+	return sock_is_wanted(capture, &info);
+}
+
+static struct sock_info info_of_args(const struct task *task)
+{
+	int domain = (int)task->call.args[0];
+
+	return (struct sock_info){
+		.family = sock_family(domain),
+		.proto = sock_proto(domain, (int)task->call.args[1], (int)task->call.args[2]),
+	};
+}
+
+static void made_socket(struct capture *capture, struct task *task, int fd,
+			enum socket_event what, const struct sock_info *fallback)
+{
+	struct sock *sock = descriptor_made(capture, task, fd, fallback);
+
+	if (!sock)
+		return;
+	emit_socket(capture, task, what, fd, sock, 0);
+	table_widen(capture, task);
+}
+
+static void socket_exit(struct capture *capture, struct task *task)
+{
+	struct sock_info fallback = info_of_args(task);
+
+	if (task->call.ret >= 0)
+		made_socket(capture, task, (int)task->call.ret, SOCKET_OPEN, &fallback);
+}
+
+const struct op_handler socket_handler = { socket_enter, socket_exit };
+
+static void socketpair_exit(struct capture *capture, struct task *task)
+{
+	struct sock_info fallback = info_of_args(task);
+	int fds[2];
+
+	if (task->call.ret < 0 ||
+	    mem_read_all(task->tid, task->call.args[3], fds, sizeof(fds)))
+		return;
+	for (int i = 0; i < 2; i++)
+		made_socket(capture, task, fds[i], SOCKET_OPEN, &fallback);
+}
+
+const struct op_handler socketpair_handler = { socket_enter, socketpair_exit };
+
+/* The calls on a socket that exists: fd and the socket are kept for the exit. */
+static bool sock_enter(struct capture *capture, struct task *task)
+{
+	struct open_call *open = &ctask_of(task)->open;
+	const struct sys_row *row = task->call.row;
+	struct sock *sock;
+
+	open->fd = (int)task->call.args[row->fd];
+	sock = descriptor_sock(capture, task, open->fd);
+	if (!sock)
+		return false;
+	open->sock = sock_get(sock);
+	if (row->addr >= 0 && row->op != OP_ACCEPT)
+		gather_addr(&open->addr, task, task->call.args[row->addr],
+			    task->call.args[row->addrlen]);
+	return true;
+}
+
+static void refresh(struct task *task, struct open_call *open)
+{
+	struct sock_info info;
+
+	if (!descriptor_ask(task, open->fd, &info) && info.inode == open->sock->info.inode)
+		open->sock->info = info;
+}
+
+static int error_of(const struct task *task)
+{
+	return task->call.ret < 0 ? (int)-task->call.ret : 0;
+}
+
+static void state_exit(struct capture *capture, struct task *task, enum socket_event what)
+{
+	struct open_call *open = &ctask_of(task)->open;
+
+	if (ret_restarts(task->call.ret))
+		return;
+	refresh(task, open);
+	emit_socket(capture, task, what, open->fd, open->sock, error_of(task));
+}
+
+static void bind_exit(struct capture *capture, struct task *task)
+{
+	struct open_call *open = &ctask_of(task)->open;
+	struct sock_info before = open->sock->info;
+
+	if (!error_of(task)) {
+		state_exit(capture, task, SOCKET_BIND);
+		return;
+	}
+	/* What it failed to be bound to is what the user wants to see. */
+	open->sock->info.local = open->addr;
+	emit_socket(capture, task, SOCKET_BIND, open->fd, open->sock, error_of(task));
+	open->sock->info = before;
+}
+
+const struct op_handler bind_handler = { sock_enter, bind_exit };
+
+static void listen_exit(struct capture *capture, struct task *task)
+{
+	state_exit(capture, task, SOCKET_LISTEN);
+}
+
+const struct op_handler listen_handler = { sock_enter, listen_exit };
+
+static void shutdown_exit(struct capture *capture, struct task *task)
+{
+	if (!error_of(task))
+		state_exit(capture, task, SOCKET_SHUTDOWN);
+}
+
+const struct op_handler shutdown_handler = { sock_enter, shutdown_exit };
+
+static void connect_exit(struct capture *capture, struct task *task)
+{
+	struct open_call *open = &ctask_of(task)->open;
+	struct sock *sock = open->sock;
+	int error = error_of(task);
+
+	if (ret_restarts(task->call.ret) || error == EALREADY)
+		return;
+	refresh(task, open);
+	if (!sock->info.remote.len)
+		sock->info.remote = open->addr;
+	sock->settled = false;
+	/* The second connect() of those who do not ask for SO_ERROR. */
+	if (sock->connecting && error == EISCONN)
+		error = 0;
+	sock->connecting = error == EINPROGRESS;
+	emit_socket(capture, task, SOCKET_CONNECT, open->fd, sock, error);
+}
+
+const struct op_handler connect_handler = { sock_enter, connect_exit };
+
+static bool so_error_enter(struct capture *capture, struct task *task)
+{
+	return task->call.args[1] == SOL_SOCKET && sock_enter(capture, task) &&
+	       ctask_of(task)->open.sock->connecting;
+}
+
+static void so_error_exit(struct capture *capture, struct task *task)
+{
+	struct open_call *open = &ctask_of(task)->open;
+	struct sock_info before = open->sock->info;
+	int error;
+
+	if (task->call.ret < 0 ||
+	    mem_read_all(task->tid, task->call.args[3], &error, sizeof(error)))
+		return;
+	refresh(task, open);
+	/* Asked before it was decided. */
+	if (!error && !open->sock->info.remote.len) {
+		open->sock->info = before;
+		return;
+	}
+	if (error)
+		open->sock->info.remote = before.remote;
+	open->sock->connecting = false;
+	emit_socket(capture, task, SOCKET_CONNECT, open->fd, open->sock, error);
+}
+
+const struct op_handler so_error_handler = { so_error_enter, so_error_exit };
+
+static void accept_exit(struct capture *capture, struct task *task)
+{
+	struct open_call *open = &ctask_of(task)->open;
+	struct sock_info fallback = open->sock->info;
+
+	if (task->call.ret < 0)
+		return;
+	fallback.inode = fallback.cookie = 0;
+	fallback.listening = false;
+	gather_addr_at(&fallback.remote, task, task->call.args[task->call.row->addr],
+		       task->call.args[task->call.row->addrlen]);
+	made_socket(capture, task, (int)task->call.ret, SOCKET_ACCEPT, &fallback);
+}
+
+const struct op_handler accept_handler = { sock_enter, accept_exit };
+
+static void pidfd_getfd_exit(struct capture *capture, struct task *task)
+{
+	struct sock_info nothing = { 0 };
+	int fd = (int)task->call.ret;
+
+	if (fd < 0)
+		return;
+	descriptor_released(capture, task, fd, fdtable_forget(cproc_of(task)->fds, fd));
+	if (!task->proc->wide && descriptor_made(capture, task, fd, &nothing))
+		table_widen(capture, task);
+}
+
+const struct op_handler pidfd_getfd_handler = { want_exit, pidfd_getfd_exit };

@@ -1,0 +1,25 @@
+/* The commands: one file each, a row each in main.c's table. */
+#ifndef CMD_CMD_H
+#define CMD_CMD_H
+
+struct command {
+	const char *name;    /* NULL: what is run where no other is named */
+	const char *usage;   /* behind "iotrace " */
+	const char *summary; /* one line */
+	/* argv[0] is the command's name. The program's exit status. */
+	int (*run)(int argc, char **argv);
+};
+
+/* Exit statuses of a trace (docs/iotrace.1). */
+enum exit_status {
+	EXIT_IOTRACE_FAILED = 125,
+	EXIT_CANNOT_EXECUTE = 126,
+	EXIT_NOT_FOUND = 127,
+};
+
+/* All commands; the last has no run. */
+extern const struct command commands[];
+
+int trace_main(int argc, char **argv);
+
+#endif

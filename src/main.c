@@ -1,0 +1,18 @@
+/* The command table. */
+#include "cmd/cmd.h"
+
+#include <string.h>
+
+const struct command commands[] = {
+	{ NULL, "[OPTION]... -- PROGRAM [ARG]...", "start PROGRAM and trace it and all its children",
+	  trace_main },
+	{ 0 },
+};
+
+int main(int argc, char **argv)
+{
+	for (const struct command *command = commands; command->run; command++)
+		if (command->name && argc > 1 && !strcmp(argv[1], command->name))
+			return command->run(argc - 1, argv + 1);
+	return trace_main(argc, argv);
+}

@@ -1,0 +1,117 @@
+#include "sink/hexdump.h"
+
+#include "base/utf8.h"
+
+#include <string.h>
+
+static bool is_text_control(uint32_t code)
+{
+	return code == '\n' || code == '\r' || code == '\t';
+}
+
+bool payload_is_text(const void *data, size_t len)
+{
+	const char *p = data;
+	size_t controls = 0, at = 0, n;
+	uint32_t code;
+
+	/* A call can begin and end in the middle of a character. */
+	while (at < len && at < 3 && ((uint8_t)p[at] & 0xc0) == 0x80)
+		at++;
+	for (; at < len; at += n) {
+		n = utf8_decode(p + at, len - at, &code);
+		if (!n)
+			return len - at < 4 && at > 0 && (uint8_t)p[at] >= 0xc2;
+		if (!code)
+			return false;
+		if (code < 0x20 && !is_text_control(code) && ++controls * 20 > len)
+			return false;
+	}
+	return len > 0;
+}
+
+static void add_escaped(struct buf *buf, uint32_t code, const char *bytes, size_t len)
+{
+	static const char letters[] = "\a\b\t\n\v\f\r\x1b\\";
+	static const char names[] = "abtnvfre\\";
+	const char *letter = code < 0x80 && code ? strchr(letters, (int)code) : NULL;
+
+	if (letter) {
+		buf_addc(buf, '\\');
+		buf_addc(buf, names[letter - letters]);
+		return;
+	}
+	for (size_t i = 0; i < len; i++)
+		buf_addf(buf, "\\x%02x", (unsigned int)(uint8_t)bytes[i]);
+}
+
+/* Adds one character; returns its length. */
+static size_t add_character(struct buf *buf, const char *text, size_t len)
+{
+	uint32_t code = 0xffffffff;
+	size_t n = utf8_decode(text, len, &code);
+
+	if (!n)
+		n = 1;
+	if (code != 0xffffffff && code != '\\' && utf8_shown(code))
+		buf_add(buf, text, n);
+	else
+		add_escaped(buf, code, text, n);
+	return n;
+}
+
+void payload_add_line(struct buf *buf, const void *data, size_t len)
+{
+	const char *p = data;
+
+	for (size_t at = 0; at < len;)
+		at += add_character(buf, p + at, len - at);
+}
+
+void payload_add_text(struct buf *buf, const char *indent, const void *data, size_t len)
+{
+	const char *p = data, *newline;
+	size_t line;
+
+	while (len) {
+		newline = memchr(p, '\n', len);
+		line = newline ? (size_t)(newline - p) : len;
+		buf_adds(buf, indent);
+		payload_add_line(buf, p, line);
+		buf_addc(buf, '\n');
+		if (newline)
+			line++;
+		p += line;
+		len -= line;
+	}
+}
+
+static void add_byte(char *to, uint8_t byte)
+{
+	static const char digits[] = "0123456789abcdef";
+
+	to[0] = digits[byte >> 4];
+	to[1] = digits[byte & 15];
+}
+
+void payload_add_hex(struct buf *buf, const char *indent, const void *data, size_t len)
+{
+	const uint8_t *p = data;
+
+	for (size_t at = 0; at < len; at += 16) {
+		size_t n = len - at < 16 ? len - at : 16;
+		char line[80];
+
+		memset(line, ' ', sizeof(line));
+		for (size_t i = 0; i < n; i++) {
+			add_byte(line + i * 3 + (i >= 8), p[at + i]);
+			line[51 + i] = p[at + i] >= 0x20 && p[at + i] < 0x7f ? (char)p[at + i] : '.';
+		}
+		line[50] = '|';
+		line[51 + n] = '|';
+		line[52 + n] = '\n';
+		buf_adds(buf, indent);
+		buf_addf(buf, "%08zx  ", at);
+		buf_add(buf, line, 53 + n);
+	}
+}

@@ -1,0 +1,212 @@
+#include "sink/out.h"
+
+#include "base/own.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define BUFFER (128U << 10)
+
+struct out {
+	char *name;
+	int fd;
+	bool keep_open;
+	int command; /* pidfd of the command, -1: none */
+	int error;
+	uint64_t written;
+	struct buf buf;
+};
+
+static struct out *out_new(const char *name, int fd)
+{
+	struct out *out = own_zalloc(sizeof(*out));
+
+	out->name = own_strdup(name);
+	out->fd = fd;
+	out->command = -1;
+	return out;
+}
+
+static _Noreturn void run_command(const char *command, int input, int pid_fd)
+{
+	sigset_t none;
+	pid_t pid = fork();
+
+	if (pid) {
+		if (pid < 0 || write(pid_fd, &pid, sizeof(pid)) != sizeof(pid))
+			_exit(1);
+		_exit(0);
+	}
+	setsid();
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	signal(SIGPIPE, SIG_DFL);
+	if (dup2(input, STDIN_FILENO) < 0)
+		_exit(126);
+	execl("/bin/sh", "sh", "-c", command, (char *)NULL);
+	_exit(127);
+}
+
+/*
+ * By way of a process in between, so that the command is not our child: the tracer waits for any
+ * child, and its own end is when there is none.
+ */
+static int start_command(const char *command, int *ret_fd, int *ret_pidfd)
+{
+	int input[2], report[2];
+	pid_t middle, pid = 0;
+
+	if (pipe2(input, O_CLOEXEC))
+		return -errno;
+	if (pipe2(report, O_CLOEXEC))
+		return -errno;
+	middle = fork();
+	if (middle < 0)
+		return -errno;
+	if (!middle)
+		run_command(command, input[0], report[1]);
+	close(input[0]);
+	close(report[1]);
+	if (read(report[0], &pid, sizeof(pid)) == sizeof(pid))
+		*ret_pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	close(report[0]);
+	waitpid(middle, NULL, 0);
+	*ret_fd = input[1];
+	return pid ? 0 : -EAGAIN;
+}
+
+struct out *out_open(const char *name, int out_fd, int *ret_error)
+{
+	int fd = -1, pidfd = -1;
+	struct out *out;
+
+	*ret_error = 0;
+	if (!strcmp(name, "-"))
+		return out_from_fd(out_fd, "standard output");
+	if (name[0] == '|') {
+		*ret_error = start_command(name + 1, &fd, &pidfd);
+		if (*ret_error)
+			return NULL;
+		out = out_new(name, fd);
+		out->command = pidfd;
+		return out;
+	}
+	fd = open(name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0600);
+	if (fd < 0) {
+		*ret_error = -errno;
+		return NULL;
+	}
+	return out_new(name, fd);
+}
+
+struct out *out_from_fd(int fd, const char *name)
+{
+	struct out *out = out_new(name, fd);
+
+	out->keep_open = true;
+	return out;
+}
+
+struct buf *out_buf(struct out *out)
+{
+	return &out->buf;
+}
+
+static void wait_writable(int fd)
+{
+	struct pollfd pfd = { .fd = fd, .events = POLLOUT };
+
+	poll(&pfd, 1, -1);
+}
+
+static void write_all(struct out *out, const char *data, size_t len)
+{
+	ssize_t n;
+
+	while (len && !out->error) {
+		n = write(out->fd, data, len);
+		if (n > 0) {
+			data += n;
+			len -= (size_t)n;
+			out->written += (uint64_t)n;
+		} else if (n < 0 && errno == EAGAIN) {
+			/* Somebody else's non-blocking pipe or terminal. */
+			wait_writable(out->fd);
+		} else if (n < 0 && errno != EINTR) {
+			out->error = -errno;
+		}
+	}
+}
+
+void out_flush(struct out *out)
+{
+	write_all(out, out->buf.data, out->buf.len);
+	out->buf.len = 0;
+	if (out->buf.cap > 8 * BUFFER)
+		buf_done(&out->buf);
+}
+
+void out_commit(struct out *out)
+{
+	if (out->buf.len >= BUFFER)
+		out_flush(out);
+}
+
+void out_write(struct out *out, const void *data, size_t len)
+{
+	if (len < BUFFER / 2) {
+		buf_add(&out->buf, data, len);
+		return;
+	}
+	out_flush(out);
+	write_all(out, data, len);
+}
+
+const char *out_name(const struct out *out)
+{
+	return out->name;
+}
+
+bool out_is_terminal(const struct out *out)
+{
+	return isatty(out->fd);
+}
+
+uint64_t out_written(const struct out *out)
+{
+	return out->written;
+}
+
+int out_error(const struct out *out)
+{
+	return out->error;
+}
+
+int out_close(struct out *out)
+{
+	struct pollfd pfd;
+	int error;
+
+	if (!out)
+		return 0;
+	out_flush(out);
+	if (!out->keep_open && close(out->fd) && !out->error)
+		out->error = -errno;
+	if (out->command >= 0) {
+		pfd = (struct pollfd){ .fd = out->command, .events = POLLIN };
+		while (poll(&pfd, 1, -1) < 0 && errno == EINTR)
+			continue;
+		close(out->command);
+	}
+	error = out->error;
+	buf_done(&out->buf);
+	free(out->name);
+	free(out);
+	return error;
+}

@@ -1,0 +1,75 @@
+#include "sink/tally.h"
+
+#include "base/map.h"
+#include "base/own.h"
+
+#include <string.h>
+
+struct tally {
+	struct sink sink;
+	struct sink *next;
+	uint64_t seq;
+	struct map conns;
+	struct event_end sums;
+};
+
+static uint64_t conn_of(const struct event *event)
+{
+	switch (event->type) {
+	case EVENT_SOCKET:
+		return event->socket.conn;
+	case EVENT_DATA:
+		return event->data.conn;
+	case EVENT_LOSS:
+		return event->loss.conn;
+	default:
+		return 0;
+	}
+}
+
+static void complete(const struct tally *tally, struct event_end *end)
+{
+	memcpy(end->bytes, tally->sums.bytes, sizeof(end->bytes));
+	end->lost_bytes = tally->sums.lost_bytes;
+	end->lost_calls = tally->sums.lost_calls;
+	end->connections = map_count(&tally->conns);
+	end->events = tally->seq - 1;
+}
+
+static void tally_emit(struct sink *sink, struct event *event)
+{
+	struct tally *tally = (struct tally *)sink;
+	uint64_t conn = conn_of(event);
+
+	event->seq = ++tally->seq;
+	if (conn)
+		map_put(&tally->conns, conn, tally);
+	if (event->type == EVENT_DATA) {
+		tally->sums.bytes[event->data.layer][event->data.dir] += event_moved(event);
+	} else if (event->type == EVENT_LOSS) {
+		tally->sums.lost_bytes += event->loss.bytes;
+		tally->sums.lost_calls += event->loss.calls;
+	} else if (event->type == EVENT_END) {
+		complete(tally, &event->end);
+	}
+	sink_emit(tally->next, event);
+}
+
+static int tally_finish(struct sink *sink)
+{
+	struct tally *tally = (struct tally *)sink;
+	int result = sink_finish(tally->next);
+
+	map_done(&tally->conns);
+	free(tally);
+	return result;
+}
+
+struct sink *tally_new(struct sink *next)
+{
+	struct tally *tally = own_zalloc(sizeof(*tally));
+
+	tally->sink = (struct sink){ tally_emit, tally_finish };
+	tally->next = next;
+	return &tally->sink;
+}

@@ -1,0 +1,91 @@
+#include "sink/tee.h"
+
+#include "base/own.h"
+
+#include <errno.h>
+
+struct output {
+	struct sink *sink;
+	struct out *out;
+	char *name;
+	int error;
+	uint64_t missed;
+};
+
+struct tee {
+	struct sink sink;
+	void (*report)(void *ctx, const struct tee_report *report);
+	void *ctx;
+	struct output *outputs;
+	size_t count;
+};
+
+static void tee_emit(struct sink *sink, struct event *event)
+{
+	struct tee *tee = (struct tee *)sink;
+
+	for (size_t i = 0; i < tee->count; i++) {
+		struct output *output = &tee->outputs[i];
+
+		if (!output->error)
+			sink_emit(output->sink, event);
+		if (!output->error && output->out)
+			output->error = out_error(output->out);
+		if (output->error)
+			output->missed++;
+	}
+}
+
+static int tee_finish(struct sink *sink)
+{
+	struct tee *tee = (struct tee *)sink;
+	int result = 0, error;
+
+	for (size_t i = 0; i < tee->count; i++) {
+		struct output *output = &tee->outputs[i];
+
+		error = sink_finish(output->sink);
+		if (error) {
+			struct tee_report report = { output->name, error, output->missed };
+
+			tee->report(tee->ctx, &report);
+			result = result ? result : error;
+		}
+		free(output->name);
+	}
+	free(tee->outputs);
+	free(tee);
+	return result;
+}
+
+struct tee *tee_new(void (*report)(void *ctx, const struct tee_report *report), void *ctx)
+{
+	struct tee *tee = own_zalloc(sizeof(*tee));
+
+	tee->sink = (struct sink){ tee_emit, tee_finish };
+	tee->report = report;
+	tee->ctx = ctx;
+	return tee;
+}
+
+struct sink *tee_sink(struct tee *tee)
+{
+	return &tee->sink;
+}
+
+void tee_add(struct tee *tee, struct sink *sink, struct out *out)
+{
+	tee->outputs = own_realloc(tee->outputs, (tee->count + 1) * sizeof(*tee->outputs));
+	tee->outputs[tee->count++] = (struct output){ .sink = sink,
+						      .out = out,
+						      .name = own_strdup(out ? out_name(out) : "") };
+}
+
+void tee_flush(void *ctx)
+{
+	struct tee *tee = ctx;
+
+	for (size_t i = 0; i < tee->count; i++)
+		if (tee->outputs[i].out)
+			out_flush(tee->outputs[i].out);
+}

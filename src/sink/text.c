@@ -1,0 +1,319 @@
+/* Events for people, one line each, payload indented below. No byte of a program starts a line. */
+#include "base/addr.h"
+#include "base/own.h"
+#include "sink/format.h"
+#include "sink/hexdump.h"
+
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#define INDENT "    "
+
+struct text {
+	struct sink sink;
+	struct out *out;
+	bool hex;
+	bool color;
+};
+
+enum color { COLOR_DIM, COLOR_OUT, COLOR_IN, COLOR_BAD, COLOR_NAME };
+
+static const char *const colors[] = {
+	[COLOR_DIM] = "\x1b[2m",  [COLOR_OUT] = "\x1b[32m",  [COLOR_IN] = "\x1b[36m",
+	[COLOR_BAD] = "\x1b[31m", [COLOR_NAME] = "\x1b[1m",
+};
+
+static void paint(struct text *text, enum color color, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+static void paint(struct text *text, enum color color, const char *format, ...)
+{
+	struct buf *buf = out_buf(text->out);
+	va_list args;
+
+	if (text->color)
+		buf_adds(buf, colors[color]);
+	va_start(args, format);
+	buf_addv(buf, format, args);
+	va_end(args);
+	if (text->color)
+		buf_adds(buf, "\x1b[0m");
+}
+
+static void add_clean(struct buf *buf, const char *name)
+{
+	payload_add_line(buf, name, strlen(name));
+}
+
+static void add_time(struct text *text, uint64_t ns)
+{
+	time_t seconds = (time_t)(ns / 1000000000U);
+	struct tm tm;
+
+	localtime_r(&seconds, &tm);
+	paint(text, COLOR_DIM, "%02d:%02d:%02d.%06u", tm.tm_hour, tm.tm_min, tm.tm_sec,
+	      (unsigned int)(ns % 1000000000U / 1000U));
+	buf_addc(out_buf(text->out), ' ');
+}
+
+static void add_who(struct text *text, const struct event *event)
+{
+	struct buf *buf = out_buf(text->out);
+
+	if (!event->pid) {
+		buf_adds(buf, "iotrace: ");
+		return;
+	}
+	if (text->color)
+		buf_adds(buf, colors[COLOR_NAME]);
+	add_clean(buf, event->comm);
+	if (text->color)
+		buf_adds(buf, "\x1b[0m");
+	buf_addf(buf, "[%d", event->pid);
+	if (event->tid != event->pid)
+		buf_addf(buf, "/%d", event->tid);
+	buf_adds(buf, "] ");
+}
+
+static void add_strings(struct buf *buf, const struct event_strings *strings)
+{
+	const char *end = strings->data + strings->len;
+
+	for (const char *arg = strings->data; arg && arg < end; arg += strlen(arg) + 1) {
+		buf_addc(buf, ' ');
+		add_clean(buf, arg);
+	}
+}
+
+static const char *error_name(int error)
+{
+	const char *name = strerrorname_np(error);
+
+	return name ? name : "unknown error";
+}
+
+static void add_ends(struct text *text, const struct addr *local, const char *arrow,
+		     enum color color, const struct addr *remote)
+{
+	struct buf *buf = out_buf(text->out);
+	char from[ADDR_TEXT_MAX], to[ADDR_TEXT_MAX];
+
+	addr_format(local, from);
+	addr_format(remote, to);
+	if (!addr_is_empty(local))
+		buf_adds(buf, from);
+	if (!arrow)
+		return;
+	if (!addr_is_empty(local))
+		buf_addc(buf, ' ');
+	paint(text, color, "%s", arrow);
+	if (!addr_is_empty(remote))
+		buf_addf(buf, " %s", to);
+}
+
+static void add_start(struct text *text, const struct event *event)
+{
+	struct buf *buf = out_buf(text->out);
+
+	buf_addf(buf, "version %s, %s engine, Linux %s:", event->start.version,
+		 event->start.engine, event->start.kernel);
+	add_strings(buf, &event->start.argv);
+	buf_addc(buf, '\n');
+}
+
+static void add_signal(struct buf *buf, int sig)
+{
+	const char *name = sigabbrev_np(sig);
+
+	if (name)
+		buf_addf(buf, " killed by SIG%s", name);
+	else
+		buf_addf(buf, " killed by signal %d", sig);
+}
+
+static void add_process(struct text *text, const struct event *event)
+{
+	const struct event_process *process = &event->process;
+	struct buf *buf = out_buf(text->out);
+
+	buf_adds(buf, process_event_names[process->what]);
+	if (process->what == PROCESS_FORK)
+		buf_addf(buf, " by %d", process->ppid);
+	if (process->exe) {
+		buf_addc(buf, ' ');
+		add_clean(buf, process->exe);
+		buf_addc(buf, ':');
+	}
+	add_strings(buf, &process->argv);
+	if (process->status >= 0)
+		buf_addf(buf, " status %d", process->status);
+	if (process->signal)
+		add_signal(buf, process->signal);
+	buf_addc(buf, '\n');
+}
+
+static void add_socket(struct text *text, const struct event *event)
+{
+	const struct event_socket *socket = &event->socket;
+	struct buf *buf = out_buf(text->out);
+	const char *arrow = NULL;
+
+	if (socket->remote.len)
+		arrow = socket->what == SOCKET_ACCEPT ? "<-" : "--";
+	if (socket->what == SOCKET_CONNECT)
+		arrow = "->";
+	buf_addf(buf, "#%lu %s %s", socket->conn, event_proto_names[socket->proto],
+		 socket_event_names[socket->what]);
+	if (arrow || !addr_is_empty(&socket->local))
+		buf_addc(buf, ' ');
+	add_ends(text, &socket->local, arrow, COLOR_DIM, &socket->remote);
+	buf_addf(buf, " fd %d", socket->fd);
+	if (socket->error)
+		paint(text, COLOR_BAD, " %s", error_name(socket->error));
+	buf_addc(buf, '\n');
+}
+
+static void add_payload(struct text *text, const struct event_data *data)
+{
+	struct buf *buf = out_buf(text->out);
+
+	if (!data->captured)
+		return;
+	if (!text->hex && payload_is_text(data->payload, data->captured))
+		payload_add_text(buf, INDENT, data->payload, data->captured);
+	else
+		payload_add_hex(buf, INDENT, data->payload, data->captured);
+}
+
+static void add_stack(struct text *text, const char *stack)
+{
+	payload_add_text(out_buf(text->out), INDENT "at ", stack, strlen(stack));
+}
+
+static void add_data(struct text *text, const struct event *event)
+{
+	const struct event_data *data = &event->data;
+	struct buf *buf = out_buf(text->out);
+	bool out = data->dir == DIR_OUT;
+
+	if (data->conn)
+		buf_addf(buf, "#%lu ", data->conn);
+	buf_addf(buf, "%s ", event_proto_names[data->proto]);
+	if (data->path) {
+		add_clean(buf, data->path);
+		paint(text, out ? COLOR_OUT : COLOR_IN, out ? " <-" : " ->");
+	} else {
+		add_ends(text, &data->local, out ? "->" : "<-", out ? COLOR_OUT : COLOR_IN,
+			 &data->remote);
+	}
+	buf_addf(buf, " %s", data->call);
+	if (data->layer == LAYER_PLAIN)
+		buf_adds(buf, " plain");
+	if (data->error)
+		paint(text, COLOR_BAD, " %s", error_name(data->error));
+	else
+		buf_addf(buf, " %lu bytes", data->len);
+	if (data->full)
+		buf_addf(buf, " of %lu", data->full);
+	if (!data->error && data->captured < data->len)
+		buf_addf(buf, " (%lu kept)", data->captured);
+	for (int i = 0; i < EVENT_FLAGS; i++)
+		if (data->flags & 1U << i)
+			buf_addf(buf, " %s", event_flag_names[i]);
+	buf_addc(buf, '\n');
+	if (data->stack)
+		add_stack(text, data->stack);
+	if (!data->error)
+		add_payload(text, data);
+}
+
+static void add_secret(struct text *text, const struct event *event)
+{
+	struct buf *buf = out_buf(text->out);
+
+	buf_adds(buf, "secret ");
+	add_clean(buf, event->secret.line);
+	buf_addc(buf, '\n');
+}
+
+static void add_loss(struct text *text, const struct event *event)
+{
+	const struct event_loss *loss = &event->loss;
+
+	paint(text, COLOR_BAD, "LOSS %s: %lu bytes in %lu calls", loss->reason, loss->bytes,
+	      loss->calls);
+	if (loss->conn)
+		buf_addf(out_buf(text->out), " on #%lu", loss->conn);
+	buf_addc(out_buf(text->out), '\n');
+}
+
+static void add_note(struct text *text, const struct event *event)
+{
+	struct buf *buf = out_buf(text->out);
+
+	paint(text, COLOR_BAD, "note: ");
+	add_clean(buf, event->note.text);
+	buf_addc(buf, '\n');
+}
+
+static void add_end(struct text *text, const struct event *event)
+{
+	const struct event_end *end = &event->end;
+	struct buf *buf = out_buf(text->out);
+
+	buf_addf(buf, "%lu connections, %lu bytes out, %lu in", end->connections,
+		 end->bytes[LAYER_WIRE][DIR_OUT], end->bytes[LAYER_WIRE][DIR_IN]);
+	if (end->bytes[LAYER_PLAIN][DIR_OUT] || end->bytes[LAYER_PLAIN][DIR_IN])
+		buf_addf(buf, ", plain %lu out, %lu in", end->bytes[LAYER_PLAIN][DIR_OUT],
+			 end->bytes[LAYER_PLAIN][DIR_IN]);
+	if (end->lost_bytes || end->lost_calls)
+		paint(text, COLOR_BAD, ", %lu bytes in %lu calls LOST", end->lost_bytes,
+		      end->lost_calls);
+	buf_addf(buf, ", %.3f s\n", (double)end->wall / 1e9);
+}
+
+static void (*const add_body[EVENT_TYPES])(struct text *, const struct event *) = {
+	[EVENT_IOTRACE] = add_start, [EVENT_PROCESS] = add_process, [EVENT_SOCKET] = add_socket,
+	[EVENT_DATA] = add_data,     [EVENT_SECRET] = add_secret,   [EVENT_LOSS] = add_loss,
+	[EVENT_NOTE] = add_note,     [EVENT_END] = add_end,
+};
+
+static void text_emit(struct sink *sink, struct event *event)
+{
+	struct text *text = (struct text *)sink;
+
+	add_time(text, event->time);
+	add_who(text, event);
+	add_body[event->type](text, event);
+	out_commit(text->out);
+}
+
+static int text_finish(struct sink *sink)
+{
+	struct text *text = (struct text *)sink;
+	int result = out_close(text->out);
+
+	free(text);
+	return result;
+}
+
+struct sink *text_new(struct out *out, const struct format_options *options)
+{
+	struct text *text = own_zalloc(sizeof(*text));
+
+	text->sink = (struct sink){ text_emit, text_finish };
+	text->out = out;
+	text->color = options->color;
+	return &text->sink;
+}
+
+struct sink *hex_new(struct out *out, const struct format_options *options)
+{
+	struct sink *sink = text_new(out, options);
+
+	((struct text *)sink)->hex = true;
+	return sink;
+}

@@ -1,0 +1,73 @@
+/* What the tracer's own files share. Nothing outside src/tracer includes this. */
+#ifndef TRACER_ENGINE_H
+#define TRACER_ENGINE_H
+
+#include "base/map.h"
+#include "tracer/task.h"
+#include "tracer/tracer.h"
+
+#include <linux/filter.h>
+#include <signal.h>
+#include <stdatomic.h>
+
+/* A wait status that is to be dispatched. */
+struct wait_item {
+	pid_t tid;
+	int status;
+};
+
+struct wait_queue {
+	struct wait_item *items;
+	size_t count, cap;
+};
+
+/* A new task's first stop that came before its creator's clone event. */
+struct parked {
+	int status;
+	uint64_t since; /* CLOCK_MONOTONIC */
+};
+
+/* Nanoseconds; a creator that lives reports within microseconds. */
+#define PARKED_MAX 200000000ULL
+
+struct tracer {
+	const struct tracer_ops *ops;
+	void *ctx;
+	struct tracer_options options;
+	struct map tasks;  /* by tid */
+	struct map procs;  /* by pid */
+	struct map parked; /* tasks whose creator has not told yet, by tid: struct parked */
+	struct wait_queue queue;
+	struct sock_fprog narrow, wide;
+	pid_t main_pid;
+	int main_status;
+	int spawn_pipe; /* the child tells why it failed; -1: read already */
+	bool main_executed;
+	bool no_new_privs; /* set for the started program, so that its filters load */
+	struct spawn_error spawn_error;
+	struct tracer_stats stats;
+	pthread_t thread;
+	atomic_bool kicked;
+};
+
+/* tasks.c */
+struct task *task_add(struct tracer *tracer, pid_t tid, pid_t pid);
+void task_remove(struct tracer *tracer, struct task *task);
+void task_rename(struct tracer *tracer, struct task *task, pid_t tid);
+
+/* wait.c: fills the queue, waiting if it is empty. 0, -ECHILD when there is nothing left, -EINTR. */
+int wait_fill(struct tracer *tracer);
+bool wait_next(struct tracer *tracer, struct wait_item *ret_item);
+void wait_push(struct tracer *tracer, pid_t tid, int status);
+/* Waits for this task alone; its death is queued for the loop, and is -ESRCH here. */
+int wait_task(struct tracer *tracer, struct task *task, int *ret_status);
+
+/* PTRACE_CONT, PTRACE_SYSCALL or PTRACE_LISTEN. 0, -ESRCH. */
+int task_restart(struct task *task, int request, int sig);
+
+/* widen.c: at an entry or first stop, when the process has widen_wanted. */
+void widen_now(struct tracer *tracer, struct task *task);
+/* After a fork: false where the child was made without the filter that its parent has now. */
+bool widen_was_inherited(const struct proc *parent, pid_t child);
+
+#endif

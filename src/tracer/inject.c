@@ -1,0 +1,115 @@
+#include "tracer/inject.h"
+
+#include "tracer/engine.h"
+#include "tracer/stop.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* The kernel's sigset_t is 8 bytes (PTRACE_GETSIGMASK, Linux 3.11). */
+static int swap_sigmask(struct inject *inject)
+{
+	uint64_t all = ~0ULL;
+	pid_t tid = inject->task->tid;
+
+	if (ptrace(PTRACE_GETSIGMASK, tid, sizeof(inject->sigmask), &inject->sigmask) < 0)
+		return -errno;
+	if (ptrace(PTRACE_SETSIGMASK, tid, sizeof(all), &all) < 0)
+		return -errno;
+	return 0;
+}
+
+int inject_begin(struct inject *inject, struct tracer *tracer, struct task *task)
+{
+	int result;
+
+	*inject = (struct inject){ .tracer = tracer, .task = task };
+	result = regs_get(task->tid, &inject->saved);
+	if (result)
+		return result;
+	inject->abi = regs_abi(&inject->saved);
+	return swap_sigmask(inject);
+}
+
+/*
+ * Restarts with PTRACE_SYSCALL until the next syscall-stop. Signals are blocked, but SIGSTOP and
+ * group-stops cannot be: they are put off to the end.
+ */
+static int run_to_syscall_stop(struct inject *inject)
+{
+	struct task *task = inject->task;
+	struct stop stop;
+	int status, result;
+
+	for (;;) {
+		result = task_restart(task, PTRACE_SYSCALL, 0);
+		if (!result)
+			result = wait_task(inject->tracer, task, &status);
+		if (result)
+			return result;
+		stop = stop_from_status(status);
+		if (stop.kind == STOP_SYSCALL)
+			return 0;
+		if (stop.kind == STOP_SIGNAL && stop.code == SIGSTOP)
+			inject->stopsig = true;
+		if (stop.kind == STOP_GROUP)
+			inject->group = true;
+	}
+}
+
+/* Brings the task to a call's entry, with the arguments in place. */
+static int stand_in_front(struct inject *inject, struct regs *regs, int nr)
+{
+	struct task *task = inject->task;
+	int result;
+
+	if (task->at == AT_ENTRY && !inject->begun) {
+		result = regs_change_call(task->tid, regs, (uint64_t)nr);
+		return result ? result : regs_set(task->tid, regs);
+	}
+	regs_rewind(regs, (uint64_t)nr);
+	result = regs_set(task->tid, regs);
+	return result ? result : run_to_syscall_stop(inject);
+}
+
+int inject_call(struct inject *inject, int nr, const uint64_t args[6], int64_t *ret_result)
+{
+	struct regs regs = inject->saved;
+	int result;
+
+	for (unsigned int i = 0; i < 6; i++)
+		regs_set_call_arg(&regs, i, args[i]);
+	result = stand_in_front(inject, &regs, nr);
+	inject->begun = true;
+	if (!result)
+		result = run_to_syscall_stop(inject);
+	if (!result)
+		result = regs_get(inject->task->tid, &regs);
+	if (!result)
+		*ret_result = regs_ret(&regs);
+	return result;
+}
+
+int inject_end(struct inject *inject)
+{
+	struct task *task = inject->task;
+	struct regs regs = inject->saved;
+	int result;
+
+	if (task->at == AT_ENTRY && inject->begun) {
+		regs_rewind(&regs, regs_call_nr(&inject->saved));
+		task->retry = true;
+	}
+	result = inject->begun ? regs_set(task->tid, &regs) : 0;
+	if (ptrace(PTRACE_SETSIGMASK, task->tid, sizeof(inject->sigmask), &inject->sigmask) < 0 &&
+	    !result)
+		result = -errno;
+	if (inject->stopsig)
+		syscall(SYS_tgkill, task->proc->pid, task->tid, SIGSTOP);
+	if (inject->group)
+		ptrace(PTRACE_INTERRUPT, task->tid, 0, 0);
+	return result;
+}

@@ -1,0 +1,138 @@
+/*
+ * The stop engine: starts programs under ptrace, follows all their descendants and tells its ops
+ * what they do. It knows nothing of sockets.
+ *
+ * Life: tracer_new, tracer_spawn, tracer_run (until all tracees are gone), tracer_free. One thread
+ * makes all the calls, but for tracer_kick.
+ */
+#ifndef TRACER_TRACER_H
+#define TRACER_TRACER_H
+
+#include "tracer/task.h"
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/resource.h>
+#include <sys/types.h>
+
+struct tracer;
+
+/*
+ * What the tracer tells. Tasks are stopped during each call, and resumed when it returns. A tracee
+ * may die in any of them: reads then fail with -ESRCH, which is to be taken as a result.
+ */
+struct tracer_ops {
+	/* A call with a row begins (task->call is filled). True: call exit() at its end. */
+	bool (*enter)(void *ctx, struct task *task);
+	/* It ended, call.ret is its result; -512 to -516: it will be restarted. */
+	void (*exit)(void *ctx, struct task *task);
+	/*
+	 * The call was not made, or its end will not be told: the task was killed in it, its call was
+	 * restarted by an injection.
+	 */
+	void (*drop)(void *ctx, struct task *task);
+	/* A new task; of the same process if flags has CLONE_THREAD. flags as in clone(2). */
+	void (*fork)(void *ctx, struct task *parent, struct task *child, uint64_t flags);
+	/* A task whose creator died before it could tell. */
+	void (*orphan)(void *ctx, struct task *task);
+	/* A new program; the process has one task. */
+	void (*exec)(void *ctx, struct task *task);
+	/* It is about to end: its memory is still there. */
+	void (*exiting)(void *ctx, struct task *task);
+	/* It is gone. last: the process is, too, with wait status `status`. */
+	void (*gone)(void *ctx, struct task *task, int status, bool last);
+	/* Calls of this process can't be traced by a filter; it is stopped at each of them. */
+	void (*unfiltered)(void *ctx, struct task *task, int error);
+	/* tracer_kick was called, or a signal came. */
+	void (*kicked)(void *ctx);
+};
+
+struct tracer_options {
+	bool pin; /* tracer and tracees on one processor */
+};
+
+struct tracer_stats {
+	uint64_t stops;
+	uint64_t widened;
+};
+
+/* What to start. Strings and arrays are borrowed for the call. */
+struct spawn {
+	char *const *argv;
+	char *const *envp;
+	int out_fd;		/* becomes its standard output; -1: as ours */
+	const sigset_t *sigmask;	/* that it starts with */
+	const struct sigaction *sigpipe; /* its SIGPIPE, which we ignore */
+	const struct rlimit *nofile;	/* its limit of descriptors, which we raise */
+	/* Asked before it runs, with the process stopped on its way to exec: start with the wide filter? */
+	bool (*owns_socket)(void *ctx, pid_t pid);
+	void *ctx;
+};
+
+/* Why a start failed. */
+struct spawn_error {
+	const char *what; /* "seize", "filter" or "exec" */
+	int error;
+};
+
+/* ops and ctx must outlive the tracer. NULL and a negative errno in *ret_error on failure. */
+struct tracer *tracer_new(const struct tracer_ops *ops, void *ctx,
+			  const struct tracer_options *options, int *ret_error);
+void tracer_free(struct tracer *tracer);
+
+/*
+ * Starts a program, traced from its first instruction. Returns its pid, or -errno with *ret_error.
+ * That it cannot be executed shows later: tracer_spawn_error.
+ */
+pid_t tracer_spawn(struct tracer *tracer, const struct spawn *spawn, struct spawn_error *ret_error);
+
+/* True when the program ended without ever having been executed; then *ret_error says why. */
+bool tracer_spawn_failed(struct tracer *tracer, struct spawn_error *ret_error);
+
+/* Follows until nothing is left to follow. 0, or -errno where waiting itself fails. */
+int tracer_run(struct tracer *tracer);
+
+/* The wait status of the started program, -1 while it runs. */
+int tracer_main_status(const struct tracer *tracer);
+
+/* From another thread or a signal handler: ops.kicked is called soon. */
+/* … and again until this is false: the tracer may be just about to wait. */
+void tracer_kick(struct tracer *tracer);
+bool tracer_kick_pending(const struct tracer *tracer);
+
+/*
+ * Sends a signal to the started program, or, when it has ended, to what is left of its children. With
+ * not_ours only to those outside our process group: the terminal has sent it to the others.
+ */
+void tracer_signal(struct tracer *tracer, int sig, bool not_ours);
+
+/* SIGKILL to all that is traced. */
+void tracer_kill_all(struct tracer *tracer);
+
+void tracer_get_stats(const struct tracer *tracer, struct tracer_stats *ret_stats);
+
+struct task *tracer_find_task(const struct tracer *tracer, pid_t tid);
+struct proc *tracer_find_proc(const struct tracer *tracer, pid_t pid);
+
+/*
+ * From here on every call of the rows, wide ones too, of the task's process is seen. The task is
+ * stopped in enter(), exit() or at its first stop. Injects the wide filter; where the kernel or the
+ * program's own sandbox forbids that, the process is stopped at every call instead and
+ * ops.unfiltered is told. In enter() the call will be made again: return false.
+ */
+void tracer_widen(struct tracer *tracer, struct task *task);
+
+/* The same for another process, whose tasks may be running; they are interrupted if need be. */
+void tracer_widen_other(struct tracer *tracer, struct proc *proc);
+
+/* True where giving up privileges would make a later tracer_widen impossible. */
+bool tracer_needs_privilege(const struct tracer *tracer);
+
+/*
+ * At a call's entry: it is not made, and returns `ret` to the program. To be called in enter(), which
+ * then returns false. 0 or -errno.
+ */
+int tracer_skip_call(struct tracer *tracer, struct task *task, int64_t ret);
+
+#endif

@@ -1,0 +1,121 @@
+/*
+ * Waiting for tracees. All that is ready is taken before anything is handled, so that a busy thread
+ * cannot starve the others, and one task's next stop can be waited for while the rest is queued.
+ */
+#include "base/own.h"
+#include "tracer/engine.h"
+#include "tracer/stop.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#define BATCH 1024
+
+void wait_push(struct tracer *tracer, pid_t tid, int status)
+{
+	struct wait_queue *queue = &tracer->queue;
+
+	if (queue->count == queue->cap) {
+		queue->cap = queue->cap ? queue->cap * 2 : 64;
+		queue->items = own_realloc(queue->items, queue->cap * sizeof(*queue->items));
+	}
+	queue->items[queue->count++] = (struct wait_item){ tid, status };
+}
+
+static void arrived(struct tracer *tracer, pid_t tid, int status)
+{
+	struct task *task = tracer_find_task(tracer, tid);
+
+	tracer->stats.stops++;
+	if (task)
+		task->stopped = true;
+	wait_push(tracer, tid, status);
+}
+
+/* While a task is parked the wait is not for ever: it may have to be adopted. */
+static const struct timespec parked_nap = { .tv_nsec = 2000000 };
+
+int wait_fill(struct tracer *tracer)
+{
+	bool parked = tracer->parked.head != NULL;
+	int status, flags = parked ? __WALL | WNOHANG : __WALL;
+	pid_t tid = 0;
+
+	if (tracer->queue.count)
+		return 0;
+	while (tracer->queue.count < BATCH) {
+		tid = waitpid(-1, &status, flags);
+		if (tid <= 0)
+			break;
+		arrived(tracer, tid, status);
+		flags |= WNOHANG;
+	}
+	if (tracer->queue.count)
+		return 0;
+	if (tid < 0)
+		return -errno;
+	nanosleep(&parked_nap, NULL);
+	return 0;
+}
+
+static void take_at(struct wait_queue *queue, size_t at, struct wait_item *ret_item)
+{
+	*ret_item = queue->items[at];
+	queue->count--;
+	memmove(queue->items + at, queue->items + at + 1,
+		(queue->count - at) * sizeof(*queue->items));
+}
+
+bool wait_next(struct tracer *tracer, struct wait_item *ret_item)
+{
+	if (!tracer->queue.count)
+		return false;
+	take_at(&tracer->queue, 0, ret_item);
+	return true;
+}
+
+static bool take_task(struct tracer *tracer, pid_t tid, int *ret_status)
+{
+	struct wait_item item;
+
+	for (size_t i = 0; i < tracer->queue.count; i++) {
+		if (tracer->queue.items[i].tid != tid)
+			continue;
+		take_at(&tracer->queue, i, &item);
+		*ret_status = item.status;
+		return true;
+	}
+	return false;
+}
+
+static bool ends_task(int status)
+{
+	struct stop stop = stop_from_status(status);
+
+	return stop.kind == STOP_EXITED || stop.kind == STOP_KILLED || stop.kind == STOP_EXIT ||
+	       stop.kind == STOP_EXEC;
+}
+
+int wait_task(struct tracer *tracer, struct task *task, int *ret_status)
+{
+	int status;
+	pid_t tid;
+
+	if (!take_task(tracer, task->tid, &status)) {
+		do
+			tid = waitpid(task->tid, &status, __WALL);
+		while (tid < 0 && errno == EINTR);
+		if (tid < 0)
+			return -ESRCH;
+		tracer->stats.stops++;
+		task->stopped = true;
+	}
+	if (ends_task(status)) {
+		wait_push(tracer, task->tid, status);
+		return -ESRCH;
+	}
+	*ret_status = status;
+	return 0;
+}
