@@ -7,6 +7,8 @@
 #include "tracer/tracer.h"
 
 #include <linux/filter.h>
+#include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 
@@ -38,6 +40,7 @@ struct tracer {
 	struct map procs;  /* by pid */
 	struct map parked; /* tasks whose creator has not told yet, by tid: struct parked */
 	struct wait_queue queue;
+	bool lone; /* the last wait found one task */
 	struct sock_fprog narrow, wide;
 	pid_t main_pid;
 	int main_status;
@@ -46,9 +49,24 @@ struct tracer {
 	bool no_new_privs; /* set for the started program, so that its filters load */
 	struct spawn_error spawn_error;
 	struct tracer_stats stats;
+	cpu_set_t affinity; /* ours before --pin */
+	cpu_set_t allowed;  /* all that could be asked for */
 	pthread_t thread;
 	atomic_bool kicked;
 };
+
+/* Calls that the tracer handles itself, so that the program does not notice it. */
+struct own_handler {
+	/* True: exit is to be called. */
+	bool (*enter)(struct tracer *tracer, struct task *task);
+	void (*exit)(struct tracer *tracer, struct task *task);
+};
+
+/* pin.c */
+extern const struct own_handler pin_get_handler, pin_set_handler;
+int pin_start(struct tracer *tracer);
+/* The new task's own view of its affinity; parent NULL: the started program. */
+void pin_inherit(struct tracer *tracer, const struct task *parent, struct task *child);
 
 /* tasks.c */
 struct task *task_add(struct tracer *tracer, pid_t tid, pid_t pid);

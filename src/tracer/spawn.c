@@ -114,6 +114,7 @@ pid_t tracer_spawn(struct tracer *tracer, const struct spawn *spawn, struct spaw
 	wide = spawn->owns_socket(spawn->ctx, pid);
 	task = task_add(tracer, pid, pid);
 	task->born = true;
+	pin_inherit(tracer, NULL, task);
 	task->proc->wide = wide;
 	tracer->main_pid = pid;
 	tracer->spawn_pipe = report[0];

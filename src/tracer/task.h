@@ -8,6 +8,7 @@
 
 #include "abi/abi.h"
 
+#include <sched.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -41,6 +42,7 @@ struct task {
 	bool retry;		  /* the call it stopped at will be made again */
 	enum task_at at;
 	struct call call;
+	cpu_set_t *affinity; /* what it believes it has, with --pin */
 	void *user;
 };
 

@@ -35,6 +35,7 @@ void task_remove(struct tracer *tracer, struct task *task)
 		proc->tasks = task->next;
 	if (task->next)
 		task->next->prev = task->prev;
+	free(task->affinity);
 	free(task);
 	if (!proc->tasks) {
 		assert(!proc->user);

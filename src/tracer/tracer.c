@@ -39,62 +39,6 @@ static void enable_kick(void)
 	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
 }
 
-struct tracer *tracer_new(const struct tracer_ops *ops, void *ctx,
-			  const struct tracer_options *options, int *ret_error)
-{
-	struct tracer *tracer = own_zalloc(sizeof(*tracer));
-	unsigned int narrow = FILTER_WANT(WHEN_ALWAYS);
-
-	tracer->ops = ops;
-	tracer->ctx = ctx;
-	tracer->options = *options;
-	tracer->main_status = -1;
-	tracer->spawn_pipe = -1;
-	tracer->thread = pthread_self();
-	enable_kick();
-	abi_init();
-	if (options->pin)
-		narrow |= FILTER_WANT(WHEN_PINNED);
-	*ret_error = filter_make(narrow, &tracer->narrow);
-	if (!*ret_error)
-		*ret_error = filter_make(FILTER_WANT(WHEN_WIDE), &tracer->wide);
-	if (*ret_error) {
-		tracer_free(tracer);
-		return NULL;
-	}
-	return tracer;
-}
-
-static void forget_task(struct tracer *tracer, struct task *task, int status)
-{
-	bool last = task->proc->tasks == task && !task->next;
-
-	if (task->in_call)
-		tracer->ops->drop(tracer->ctx, task);
-	task->in_call = false;
-	tracer->ops->gone(tracer->ctx, task, status, last);
-	task_remove(tracer, task);
-}
-
-void tracer_free(struct tracer *tracer)
-{
-	if (!tracer)
-		return;
-	MAP_FOR_EACH(node, &tracer->tasks)
-		forget_task(tracer, map_value(node), 0);
-	map_done(&tracer->tasks);
-	map_done(&tracer->procs);
-	MAP_FOR_EACH(parked, &tracer->parked)
-		free(map_value(parked));
-	map_done(&tracer->parked);
-	filter_done(&tracer->narrow);
-	filter_done(&tracer->wide);
-	if (tracer->spawn_pipe >= 0)
-		close(tracer->spawn_pipe);
-	free(tracer->queue.items);
-	free(tracer);
-}
-
 int task_restart(struct task *task, int request, int sig)
 {
 	task->stopped = false;
@@ -108,6 +52,44 @@ static int resume(struct task *task, int sig)
 	return task_restart(task, exit_wanted ? PTRACE_SYSCALL : PTRACE_CONT, sig);
 }
 
+static const struct own_handler *const own_handlers[OPS] = {
+	[OP_GET_AFFINITY] = &pin_get_handler,
+	[OP_SET_AFFINITY] = &pin_set_handler,
+};
+
+static bool tell_enter(struct tracer *tracer, struct task *task)
+{
+	const struct own_handler *own = own_handlers[task->call.row->op];
+
+	return own ? own->enter(tracer, task) : tracer->ops->enter(tracer->ctx, task);
+}
+
+static void tell_exit(struct tracer *tracer, struct task *task)
+{
+	const struct own_handler *own = own_handlers[task->call.row->op];
+
+	if (own)
+		own->exit(tracer, task);
+	else
+		tracer->ops->exit(tracer->ctx, task);
+}
+
+static void tell_drop(struct tracer *tracer, struct task *task)
+{
+	if (task->in_call && !own_handlers[task->call.row->op])
+		tracer->ops->drop(tracer->ctx, task);
+	task->in_call = false;
+}
+
+static void forget_task(struct tracer *tracer, struct task *task, int status)
+{
+	bool last = task->proc->tasks == task && !task->next;
+
+	tell_drop(tracer, task);
+	tracer->ops->gone(tracer->ctx, task, status, last);
+	task_remove(tracer, task);
+}
+
 /* An entry, of whichever kind of stop. */
 static void call_enter(struct tracer *tracer, struct task *task)
 {
@@ -115,12 +97,10 @@ static void call_enter(struct tracer *tracer, struct task *task)
 	task->retry = false;
 	task->call.entered = clock_monotonic();
 	widen_now(tracer, task);
-	if (!task->retry && tracer->ops->enter(tracer->ctx, task))
+	if (!task->retry && tell_enter(tracer, task))
 		task->in_call = true;
 	if (task->retry) {
-		if (task->in_call)
-			tracer->ops->drop(tracer->ctx, task);
-		task->in_call = false;
+		tell_drop(tracer, task);
 		task->entry_told = false;
 	}
 	task->at = AT_OTHER;
@@ -131,7 +111,7 @@ static void call_exit(struct tracer *tracer, struct task *task, int64_t ret)
 	task->at = AT_EXIT;
 	task->call.ret = ret;
 	task->in_call = false;
-	tracer->ops->exit(tracer->ctx, task);
+	tell_exit(tracer, task);
 	task->at = AT_OTHER;
 }
 
@@ -298,6 +278,7 @@ static int on_clone(struct tracer *tracer, struct task *parent, struct stop stop
 				child->proc->widen_wanted = true;
 			}
 		}
+		pin_inherit(tracer, parent, child);
 		tracer->ops->fork(tracer->ctx, parent, child, flags);
 		parked = unpark(tracer, (pid_t)tid);
 		if (parked)
@@ -342,9 +323,7 @@ static int on_exec(struct tracer *tracer, struct task *task, struct stop stop)
 static int on_exiting(struct tracer *tracer, struct task *task, struct stop stop)
 {
 	(void)stop;
-	if (task->in_call)
-		tracer->ops->drop(tracer->ctx, task);
-	task->in_call = false;
+	tell_drop(tracer, task);
 	tracer->ops->exiting(tracer->ctx, task);
 	return task_restart(task, PTRACE_CONT, 0);
 }
@@ -395,6 +374,7 @@ static void adopt_parked(struct tracer *tracer)
 		/* A process of its own: its creator's filter at that moment is not known. */
 		if (!task->proc->tasks->next)
 			task->proc->widen_wanted = true;
+		pin_inherit(tracer, NULL, task);
 		tracer->ops->orphan(tracer->ctx, task);
 		first_stop(tracer, task, unpark(tracer, tid));
 	}
@@ -444,6 +424,53 @@ int tracer_run(struct tracer *tracer)
 			dispatch(tracer, item);
 		adopt_parked(tracer);
 	}
+}
+
+struct tracer *tracer_new(const struct tracer_ops *ops, void *ctx,
+			  const struct tracer_options *options, int *ret_error)
+{
+	struct tracer *tracer = own_zalloc(sizeof(*tracer));
+	unsigned int narrow = FILTER_WANT(WHEN_ALWAYS);
+
+	tracer->ops = ops;
+	tracer->ctx = ctx;
+	tracer->options = *options;
+	tracer->main_status = -1;
+	tracer->spawn_pipe = -1;
+	tracer->thread = pthread_self();
+	enable_kick();
+	abi_init();
+	if (options->pin)
+		narrow |= FILTER_WANT(WHEN_PINNED);
+	*ret_error = options->pin ? pin_start(tracer) : 0;
+	if (!*ret_error)
+		*ret_error = filter_make(narrow, &tracer->narrow);
+	if (!*ret_error)
+		*ret_error = filter_make(FILTER_WANT(WHEN_WIDE), &tracer->wide);
+	if (*ret_error) {
+		tracer_free(tracer);
+		return NULL;
+	}
+	return tracer;
+}
+
+void tracer_free(struct tracer *tracer)
+{
+	if (!tracer)
+		return;
+	MAP_FOR_EACH(node, &tracer->tasks)
+		forget_task(tracer, map_value(node), 0);
+	map_done(&tracer->tasks);
+	map_done(&tracer->procs);
+	MAP_FOR_EACH(parked, &tracer->parked)
+		free(map_value(parked));
+	map_done(&tracer->parked);
+	filter_done(&tracer->narrow);
+	filter_done(&tracer->wide);
+	if (tracer->spawn_pipe >= 0)
+		close(tracer->spawn_pipe);
+	free(tracer->queue.items);
+	free(tracer);
 }
 
 int tracer_main_status(const struct tracer *tracer)

@@ -12,6 +12,7 @@
 #include <time.h>
 
 #define BATCH 1024
+#define LONE_STOPS 16
 
 void wait_push(struct tracer *tracer, pid_t tid, int status)
 {
@@ -50,8 +51,12 @@ int wait_fill(struct tracer *tracer)
 		if (tid <= 0)
 			break;
 		arrived(tracer, tid, status);
+		/* One thread that stops again and again is not worth a second call each time. */
+		if (!(flags & WNOHANG) && tracer->lone && tracer->stats.stops % LONE_STOPS)
+			break;
 		flags |= WNOHANG;
 	}
+	tracer->lone = tracer->queue.count == 1;
 	if (tracer->queue.count)
 		return 0;
 	if (tid < 0)
