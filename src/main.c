@@ -4,8 +4,8 @@
 #include <string.h>
 
 const struct command commands[] = {
-	{ NULL, "[OPTION]... -- PROGRAM [ARG]...", "start PROGRAM and trace it and all its children",
-	  trace_main },
+	{ NULL, "[OPTION]... -- PROGRAM [ARG]...",
+	  "start PROGRAM and trace it and all its children", trace_main },
 	{ 0 },
 };
 

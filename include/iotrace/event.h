@@ -1,6 +1,7 @@
 /*
  * An event is a fact about a traced program: the one kind of thing that flows through iotrace, from
- * the capture to every sink, and that captures hold. JSON Lines (docs/events.md) is its public form.
+ * the capture to every sink, and that captures hold. JSON Lines (docs/events.md) is its public
+ * form.
  *
  * Life: event_new, fill, hand to a sink, event_unref. A sink borrows the event for the length of
  * emit(); one that keeps it takes a reference. After it was emitted an event is never changed.
@@ -79,13 +80,13 @@ enum event_dir { DIR_OUT, DIR_IN, DIRS };
 enum event_layer { LAYER_WIRE, LAYER_PLAIN, LAYERS };
 
 enum event_flag {
-	FLAG_PEEK = 1U << 0,	 /* MSG_PEEK: the bytes will be read again, they are not in the totals */
-	FLAG_OOB = 1U << 1,	 /* MSG_OOB */
-	FLAG_EOF = 1U << 2,	 /* a stream read of 0 bytes: the peer has shut down */
+	FLAG_PEEK = 1U << 0,     /* MSG_PEEK: will be read again, not in the totals */
+	FLAG_OOB = 1U << 1,      /* MSG_OOB */
+	FLAG_EOF = 1U << 2,      /* a stream read of 0 bytes: the peer has shut down */
 	FLAG_ERRQUEUE = 1U << 3, /* MSG_ERRQUEUE */
-	FLAG_TRUNC = 1U << 4,	 /* the datagram was larger than the buffer */
-	FLAG_FILE = 1U << 5,	 /* bytes read from the file or pipe side (sendfile, splice) */
-	FLAG_KTLS = 1U << 6,	 /* the kernel encrypts: these bytes are plaintext */
+	FLAG_TRUNC = 1U << 4,    /* the datagram was larger than the buffer */
+	FLAG_FILE = 1U << 5,     /* bytes read from the file or pipe side (sendfile, splice) */
+	FLAG_KTLS = 1U << 6,     /* the kernel encrypts: these bytes are plaintext */
 };
 #define EVENT_FLAGS 7
 
@@ -106,11 +107,11 @@ struct event_start {
 
 struct event_process {
 	enum process_event what;
-	int32_t ppid;		   /* 0: not known */
-	const char *exe;	   /* NULL: not known */
+	int32_t ppid;              /* 0: not known */
+	const char *exe;           /* NULL: not known */
 	struct event_strings argv; /* data NULL: none */
-	int status;		   /* exit status, -1: none */
-	int signal;		   /* that ended it, 0: none */
+	int status;                /* exit status, -1: none */
+	int signal;                /* that ended it, 0: none */
 };
 
 struct event_socket {
@@ -134,11 +135,11 @@ struct event_data {
 	enum event_dir dir;
 	enum event_layer layer;
 	const char *call;
-	uint64_t len;	   /* bytes moved */
-	uint64_t dur;	   /* nanoseconds in the call */
-	uint64_t full;	   /* size of a datagram that was cut; 0: it was not */
-	uint32_t flags;	   /* enum event_flag */
-	int error;	   /* errno; then there is no len and no payload */
+	uint64_t len;      /* bytes moved */
+	uint64_t dur;      /* nanoseconds in the call */
+	uint64_t full;     /* size of a datagram that was cut; 0: it was not */
+	uint32_t flags;    /* enum event_flag */
+	int error;         /* errno; then there is no len and no payload */
 	uint8_t *payload;  /* `captured` bytes */
 	uint64_t captured; /* bytes kept; less than len where something was cut or unreadable */
 	const char *stack; /* frames, outermost last, one a line; NULL: none */
@@ -151,7 +152,7 @@ struct event_secret {
 struct event_loss {
 	const char *reason;
 	uint64_t conn; /* 0: none */
-	int fd;	       /* -1: none */
+	int fd;        /* -1: none */
 	uint64_t bytes;
 	uint64_t calls;
 };
@@ -161,15 +162,15 @@ struct event_note {
 };
 
 struct event_end {
-	uint64_t calls_stop;		/* recorded calls by the stop engine */
-	uint64_t calls_tap;		/* … and by the tap */
-	uint64_t calls_again;		/* EAGAIN, EWOULDBLOCK */
-	uint64_t stops;			/* ptrace-stops handled */
-	uint64_t bytes[LAYERS][DIRS];	/* moved, without what was only peeked at */
+	uint64_t calls_stop;          /* recorded calls by the stop engine */
+	uint64_t calls_tap;           /* … and by the tap */
+	uint64_t calls_again;         /* EAGAIN, EWOULDBLOCK */
+	uint64_t stops;               /* ptrace-stops handled */
+	uint64_t bytes[LAYERS][DIRS]; /* moved, without what was only peeked at */
 	uint64_t connections;
-	uint64_t events;		/* before this one */
+	uint64_t events; /* before this one */
 	uint64_t lost_bytes, lost_calls;
-	uint64_t wall;			/* nanoseconds */
+	uint64_t wall; /* nanoseconds */
 };
 
 struct event {
@@ -196,7 +197,7 @@ struct event {
 	uint8_t room[];
 };
 
-/* A zeroed event of that type with `room` bytes of its own for strings and payload; one reference. */
+/* A zeroed event with `room` bytes of its own for strings and payload; one reference. */
 struct event *event_new(enum event_type type, size_t room);
 struct event *event_ref(struct event *event);
 void event_unref(struct event *event);

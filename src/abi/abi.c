@@ -10,7 +10,7 @@
 #include <string.h>
 
 #define NUMBERS 1024
-#define ABIS 4
+#define ABIS    4
 
 static const struct sys_row *rows[ABIS][NUMBERS];
 

@@ -11,31 +11,39 @@
 #include <sys/socket.h>
 
 #define NO_ARGS .fd = -1, .data = -1, .len = -1, .flags = -1, .addr = -1, .addrlen = -1
-#define IF(a, v)	{ .arg = (a), .mask = 0xffffffffU, .value = (uint32_t)(v) }
-#define IF_BIT(a, v)	{ .arg = (a), .mask = (uint32_t)(v), .value = (uint32_t)(v) }
+#define IF(a, v)                                                        \
+	{                                                               \
+		.arg = (a), .mask = 0xffffffffU, .value = (uint32_t)(v) \
+	}
+#define IF_BIT(a, v)                                                      \
+	{                                                                 \
+		.arg = (a), .mask = (uint32_t)(v), .value = (uint32_t)(v) \
+	}
 
 /* A call without bytes: which argument is the descriptor. */
-#define CALL(n, o, w, f)                                                                           \
-	{                                                                                          \
-		.name = (n), .op = (o), .when = (w), .fd = (f), .data = -1, .len = -1,             \
-		.flags = -1, .addr = -1, .addrlen = -1                                             \
+#define CALL(n, o, w, f)                                                               \
+	{                                                                              \
+		.name = (n), .op = (o), .when = (w), .fd = (f), .data = -1, .len = -1, \
+		.flags = -1, .addr = -1, .addrlen = -1                                 \
 	}
-#define CALL_IF(n, o, w, f, ...)                                                                   \
-	{                                                                                          \
-		.name = (n), .op = (o), .when = (w), .fd = (f), .data = -1, .len = -1,             \
-		.flags = -1, .addr = -1, .addrlen = -1, .conds = { __VA_ARGS__ }                   \
+#define CALL_IF(n, o, w, f, ...)                                                       \
+	{                                                                              \
+		.name = (n), .op = (o), .when = (w), .fd = (f), .data = -1, .len = -1, \
+		.flags = -1, .addr = -1, .addrlen = -1, .conds = {                     \
+			__VA_ARGS__                                                    \
+		}                                                                      \
 	}
 /* A call with a socket address. */
-#define CALL_ADDR(n, o, w, fl, a, l)                                                               \
-	{                                                                                          \
-		.name = (n), .op = (o), .when = (w), .fd = 0, .data = -1, .len = -1,               \
-		.flags = (fl), .addr = (a), .addrlen = (l)                                         \
+#define CALL_ADDR(n, o, w, fl, a, l)                                                 \
+	{                                                                            \
+		.name = (n), .op = (o), .when = (w), .fd = 0, .data = -1, .len = -1, \
+		.flags = (fl), .addr = (a), .addrlen = (l)                           \
 	}
 /* A call that moves bytes on descriptor argument 0. */
-#define DATA(n, w, d, s, p, l, fl, a, al)                                                          \
-	{                                                                                          \
-		.name = (n), .op = OP_DATA, .when = (w), .dir = (d), .shape = (s), .fd = 0,        \
-		.data = (p), .len = (l), .flags = (fl), .addr = (a), .addrlen = (al)               \
+#define DATA(n, w, d, s, p, l, fl, a, al)                                                   \
+	{                                                                                   \
+		.name = (n), .op = OP_DATA, .when = (w), .dir = (d), .shape = (s), .fd = 0, \
+		.data = (p), .len = (l), .flags = (fl), .addr = (a), .addrlen = (al)        \
 	}
 
 const struct sys_row sys_rows[] = {

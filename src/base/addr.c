@@ -154,8 +154,8 @@ const char *addr_format(const struct addr *addr, char text[ADDR_TEXT_MAX])
 	case AF_INET6:
 		inet_ntop(AF_INET6, &addr->in6.sin6_addr, host, sizeof(host));
 		if (addr->in6.sin6_scope_id)
-			snprintf(text, ADDR_TEXT_MAX, "[%s%%%u]:%u", host,
-				 addr->in6.sin6_scope_id, addr_port(addr));
+			snprintf(text, ADDR_TEXT_MAX, "[%s%%%u]:%u", host, addr->in6.sin6_scope_id,
+				 addr_port(addr));
 		else
 			snprintf(text, ADDR_TEXT_MAX, "[%s]:%u", host, addr_port(addr));
 		break;

@@ -18,7 +18,8 @@ void map_done(struct map *map)
 {
 	struct map_node *node, *next;
 
-	HASH_ITER(hh, map->head, node, next) {
+	HASH_ITER(hh, map->head, node, next)
+	{
 		HASH_DEL(map->head, node);
 		free(node);
 	}

@@ -11,7 +11,8 @@ struct map {
 	struct map_node *head;
 };
 
-/* A zeroed struct map is an empty one. The values are the caller's: map_done frees only the table. */
+/* A zeroed struct map is an empty one. The values are the caller's: map_done frees only the table.
+ */
 void map_done(struct map *map);
 
 /* NULL where the key is absent. */
@@ -34,8 +35,8 @@ struct map_node *map_next(const struct map_node *node);
 uint64_t map_key(const struct map_node *node);
 void *map_value(const struct map_node *node);
 
-#define MAP_FOR_EACH(node, map)                                                                    \
-	for (struct map_node *node = map_first(map), *node##_next = node ? map_next(node) : NULL;  \
+#define MAP_FOR_EACH(node, map)                                                                   \
+	for (struct map_node *node = map_first(map), *node##_next = node ? map_next(node) : NULL; \
 	     node; node = node##_next, node##_next = node ? map_next(node) : NULL)
 
 #endif

@@ -13,7 +13,8 @@ ssize_t proc_read_file(const char *path, char *data, size_t cap);
 /* /proc/PID/NAME; as above. */
 ssize_t proc_read(pid_t pid, const char *name, char *data, size_t cap);
 
-/* The number behind "Key:" in /proc/PID/status, -errno where the process or the key is not there. */
+/* The number behind "Key:" in /proc/PID/status, -errno where the process or the key is not there.
+ */
 int64_t proc_status(pid_t pid, const char *key);
 
 /* The target of the link /proc/PID/NAME in text (NUL added, cut to cap). Length or -errno. */
@@ -22,7 +23,8 @@ ssize_t proc_link(pid_t pid, const char *name, char *text, size_t cap);
 /* The socket's inode behind descriptor fd of pid, 0 where it is no socket, -errno on failure. */
 int64_t proc_socket_inode(pid_t pid, int fd);
 
-/* The next number of a directory such as /proc/PID/fd or task: calls each(ctx, number). 0 or -errno. */
+/* The next number of a directory such as /proc/PID/fd or task: calls each(ctx, number). 0 or
+ * -errno. */
 int proc_each(pid_t pid, const char *dir, void (*each)(void *ctx, int number), void *ctx);
 
 #endif

@@ -25,7 +25,8 @@ bool utf8_shown(uint32_t code);
 /* Columns of a shown character on a terminal: 0, 1 or 2. */
 int utf8_width(uint32_t code);
 
-/* Copies text, with each invalid byte replaced by U+FFFD; out needs 3 * len bytes. Returns its length. */
+/* Copies text, with each invalid byte replaced by U+FFFD; out needs 3 * len bytes. Returns its
+ * length. */
 size_t utf8_clean(const void *data, size_t len, char *out);
 
 #endif

@@ -101,8 +101,7 @@ struct sock *descriptor_made(struct capture *capture, struct task *task, int fd,
 	if (result)
 		info = *fallback;
 	if (!sock_is_wanted(capture, &info)) {
-		descriptor_released(capture, task, fd,
-				    fdtable_set_other(cproc_of(task)->fds, fd));
+		descriptor_released(capture, task, fd, fdtable_set_other(cproc_of(task)->fds, fd));
 		return NULL;
 	}
 	return take_in(capture, task, fd, &info, &is_new);

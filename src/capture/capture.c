@@ -133,7 +133,8 @@ static void on_drop(void *ctx, struct task *task)
 	open_call_done(ctx, &ctask_of(task)->open);
 }
 
-/* A thread of the parent is in a call that makes descriptors: the child may have got one of them. */
+/* A thread of the parent is in a call that makes descriptors: the child may have got one of them.
+ */
 static bool may_be_making_sockets(const struct proc *parent)
 {
 	for (const struct task *task = parent->tasks; task; task = task->next)
@@ -228,7 +229,8 @@ static void on_unfiltered(void *ctx, struct task *task, int error)
 
 	ensure_state(ctx, task);
 	snprintf(text, sizeof(text),
-		 "process %d can't be given a filter (%s): it is stopped at every system call, which is "
+		 "process %d can't be given a filter (%s): it is stopped at every system call, "
+		 "which is "
 		 "slower; nothing is missed",
 		 task->proc->pid, strerrorname_np(-error) ? strerrorname_np(-error) : "?");
 	emit_note(ctx, task, text);

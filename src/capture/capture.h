@@ -11,8 +11,8 @@
 struct capture;
 
 struct capture_options {
-	bool again;	   /* EAGAIN is an event, too (--errors) */
-	bool lsan_off;	   /* no note about LeakSanitizer: it was switched off */
+	bool again;    /* EAGAIN is an event, too (--errors) */
+	bool lsan_off; /* no note about LeakSanitizer: it was switched off */
 };
 
 /* The sink is borrowed, and finished by its owner. */

@@ -1,6 +1,6 @@
 /*
- * Calls that move bytes. What is sent is copied at the entry, as the program may change it while the
- * call is blocked; what is received, at the exit.
+ * Calls that move bytes. What is sent is copied at the entry, as the program may change it while
+ * the call is blocked; what is received, at the exit.
  */
 #include "base/addr.h"
 #include "base/clock.h"
@@ -123,8 +123,8 @@ static uint32_t read_source(struct open_call *open, const struct task *task)
 		gather_addr(&open->addr, task, msg.name, msg.namelen);
 		return msg.flags;
 	}
-	if (open->addr_room && !mem_read_all(task->tid, task->call.args[row->addrlen], &len,
-					     sizeof(len)))
+	if (open->addr_room &&
+	    !mem_read_all(task->tid, task->call.args[row->addrlen], &len, sizeof(len)))
 		gather_addr(&open->addr, task, task->call.args[row->addr],
 			    len < open->addr_room ? len : open->addr_room);
 	return 0;
@@ -149,8 +149,8 @@ static struct event *event_in(struct open_call *open, const struct task *task)
 	if (len > open->gather.total)
 		len = open->gather.total;
 	event = new_data(task, len);
-	copied = discards(open, task) ? 0 :
-					gather_copy(&open->gather, task, event->data.payload, len);
+	copied = discards(open, task) ? 0
+				      : gather_copy(&open->gather, task, event->data.payload, len);
 	event->data.len = len;
 	event->data.captured = copied > 0 ? (uint64_t)copied : 0;
 	event->data.flags = event_flags(task);
@@ -217,8 +217,8 @@ static void fill_ends(struct capture *capture, struct event_data *data, struct o
 	data->conn = sock_conn(capture, sock);
 	data->proto = sock->info.proto;
 	data->local = sock->info.local;
-	data->remote = event_proto_is_datagram(data->proto) && open->addr.len ? open->addr :
-										 sock->info.remote;
+	data->remote = event_proto_is_datagram(data->proto) && open->addr.len ? open->addr
+									      : sock->info.remote;
 }
 
 /*
@@ -235,8 +235,8 @@ static void settle(struct task *task, struct open_call *open)
 		return;
 	sock->info.local = info.local;
 	sock->info.remote = info.remote;
-	sock->settled = event_proto_is_datagram(info.proto) ? addr_port(&info.local) != 0 :
-							      !addr_is_empty(&info.remote);
+	sock->settled = event_proto_is_datagram(info.proto) ? addr_port(&info.local) != 0
+							    : !addr_is_empty(&info.remote);
 }
 
 static bool is_again(const struct task *task)

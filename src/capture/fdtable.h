@@ -17,7 +17,7 @@ struct fdtable {
 
 enum fd_state {
 	FD_UNKNOWN,
-	FD_OTHER,  /* known, and nothing that is captured */
+	FD_OTHER, /* known, and nothing that is captured */
 	FD_SOCKET,
 };
 

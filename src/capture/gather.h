@@ -1,6 +1,6 @@
 /*
- * Where a call's bytes lie in the tracee, in one form whatever the call and the word size. Reads the
- * tracee's memory, which is hostile; bounded; makes no events.
+ * Where a call's bytes lie in the tracee, in one form whatever the call and the word size. Reads
+ * the tracee's memory, which is hostile; bounded; makes no events.
  */
 #ifndef CAPTURE_GATHER_H
 #define CAPTURE_GATHER_H

@@ -55,7 +55,8 @@ void lsan_check(struct capture *capture, struct task *task)
 	snprintf(path, sizeof(path), "/proc/%d/exe", task->tid);
 	if (!has_lsan(capture, path) || leaks_off(task))
 		return;
-	emit_note(capture, task,
-		  "this program is built with LeakSanitizer, which cannot work under any tracer and "
-		  "lets the program end with an error; run with --lsan-off to switch it off");
+	emit_note(
+		capture, task,
+		"this program is built with LeakSanitizer, which cannot work under any tracer and "
+		"lets the program end with an error; run with --lsan-off to switch it off");
 }

@@ -104,8 +104,8 @@ enum event_proto sock_proto(int domain, int type, int protocol)
 	case SOCK_STREAM:
 		return PROTO_TCP;
 	case SOCK_DGRAM:
-		return protocol == IPPROTO_ICMP || protocol == IPPROTO_ICMPV6 ? PROTO_ICMP :
-										PROTO_UDP;
+		return protocol == IPPROTO_ICMP || protocol == IPPROTO_ICMPV6 ? PROTO_ICMP
+									      : PROTO_UDP;
 	case SOCK_RAW:
 		return PROTO_RAW;
 	default:

@@ -14,7 +14,7 @@
 
 /* What the kernel says of a socket at some moment. */
 struct sock_info {
-	uint64_t inode;	 /* 0: not known */
+	uint64_t inode;  /* 0: not known */
 	uint64_t cookie; /* SO_COOKIE; 0: not known */
 	enum event_family family;
 	enum event_proto proto;
@@ -25,11 +25,11 @@ struct sock_info {
 
 struct sock {
 	struct sock_info info;
-	uint64_t conn;	 /* number in the events, 0 before the first one */
+	uint64_t conn;     /* number in the events, 0 before the first one */
 	unsigned int refs; /* descriptors, and calls that are under way */
 	unsigned int fds;  /* descriptors in traced processes */
 	bool connecting;   /* connect() said EINPROGRESS */
-	bool settled;	   /* both ends are known as far as they will be */
+	bool settled;      /* both ends are known as far as they will be */
 	uint64_t moved[DIRS];
 };
 

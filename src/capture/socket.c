@@ -31,8 +31,8 @@ static struct sock_info info_of_args(const struct task *task)
 	};
 }
 
-static void made_socket(struct capture *capture, struct task *task, int fd,
-			enum socket_event what, const struct sock_info *fallback)
+static void made_socket(struct capture *capture, struct task *task, int fd, enum socket_event what,
+			const struct sock_info *fallback)
 {
 	struct sock *sock = descriptor_made(capture, task, fd, fallback);
 
@@ -57,8 +57,7 @@ static void socketpair_exit(struct capture *capture, struct task *task)
 	struct sock_info fallback = info_of_args(task);
 	int fds[2];
 
-	if (task->call.ret < 0 ||
-	    mem_read_all(task->tid, task->call.args[3], fds, sizeof(fds)))
+	if (task->call.ret < 0 || mem_read_all(task->tid, task->call.args[3], fds, sizeof(fds)))
 		return;
 	for (int i = 0; i < 2; i++)
 		made_socket(capture, task, fds[i], SOCKET_OPEN, &fallback);

@@ -19,7 +19,7 @@ struct capture {
 	struct sink *sink;
 	struct tracer *tracer;
 	struct sock_table socks;
-	struct map procs; /* by pid: struct cproc */
+	struct map procs;      /* by pid: struct cproc */
 	struct map lsan_files; /* by file: has it LeakSanitizer? */
 	uint64_t conns;
 	struct event_end totals;
@@ -32,13 +32,13 @@ struct capture {
 struct cproc {
 	struct proc *proc;
 	struct fdtable *fds;
-	int pidfd; /* -1: not opened yet */
+	int pidfd;     /* -1: not opened yet */
 	bool executed; /* start was told */
 };
 
 /* A call that is under way: what was learned at its entry. */
 struct open_call {
-	struct sock *sock;    /* one reference; NULL: none is concerned */
+	struct sock *sock; /* one reference; NULL: none is concerned */
 	int fd;
 	struct event *event;  /* the bytes, where they were copied at the entry */
 	uint64_t copied;      /* how many of them */
@@ -89,7 +89,8 @@ void table_release(struct capture *capture, struct task *task);
 void table_unshare(struct capture *capture, struct task *task);
 /* After exec: what close-on-exec has closed. */
 void table_check(struct capture *capture, struct task *task);
-/* The process owns a socket now: all its calls, and those of whom it shares descriptors with, count. */
+/* The process owns a socket now: all its calls, and those of whom it shares descriptors with,
+ * count. */
 void table_widen(struct capture *capture, struct task *task);
 
 /* emit.c: makes events of the task, now. */
@@ -115,7 +116,8 @@ void scm_receive(struct capture *capture, struct task *task);
 /* lsan.c: says so where the program has LeakSanitizer. */
 void lsan_check(struct capture *capture, struct task *task);
 
-/* The result means that the kernel will make the call again: -ERESTARTSYS … -ERESTART_RESTARTBLOCK. */
+/* The result means that the kernel will make the call again: -ERESTARTSYS … -ERESTART_RESTARTBLOCK.
+ */
 static inline bool ret_restarts(int64_t ret)
 {
 	return ret <= -512 && ret >= -516;

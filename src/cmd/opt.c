@@ -33,13 +33,17 @@ struct unit {
 };
 
 static const struct unit size_units[] = {
-	{ "", 1 },	     { "k", 1ULL << 10 }, { "K", 1ULL << 10 }, { "M", 1ULL << 20 },
-	{ "G", 1ULL << 30 }, { NULL, 0 },
+	{ "", 1 },           { "k", 1ULL << 10 }, { "K", 1ULL << 10 },
+	{ "M", 1ULL << 20 }, { "G", 1ULL << 30 }, { NULL, 0 },
 };
 
 static const struct unit time_units[] = {
-	{ "", 1000000000ULL },	 { "ms", 1000000ULL },	      { "us", 1000ULL },
-	{ "s", 1000000000ULL },	 { "m", 60000000000ULL },     { "h", 3600000000000ULL },
+	{ "", 1000000000ULL },
+	{ "ms", 1000000ULL },
+	{ "us", 1000ULL },
+	{ "s", 1000000000ULL },
+	{ "m", 60000000000ULL },
+	{ "h", 3600000000000ULL },
 	{ NULL, 0 },
 };
 
@@ -99,8 +103,8 @@ static const struct opt_row *find(const struct cursor *cursor, const char *name,
 	for (const struct opt_group *group = cursor->groups; group->rows; group++) {
 		for (const struct opt_row *row = group->rows; row->kind != OPT_END; row++) {
 			bool hit = name ? row->name && strlen(row->name) == len &&
-						  !memcmp(row->name, name, len) :
-					  row->letter == letter;
+						   !memcmp(row->name, name, len)
+					: row->letter == letter;
 
 			if (hit) {
 				*ret_offset = group->offset + row->offset;
@@ -123,7 +127,7 @@ static bool apply(struct cursor *cursor, const struct opt_row *row, size_t offse
 	}
 	if (set_value(row, (char *)cursor->settings + offset, value))
 		return true;
-	log_error("option %s: '%s' is no %s", shown, value,
+	log_error("option %s: '%s' is no %s", shown, value ? value : "",
 		  row->arg ? row->arg : "value");
 	return false;
 }

@@ -27,7 +27,7 @@ struct opt_list {
 
 struct opt_row {
 	enum opt_kind kind;
-	char letter;	  /* 0: none */
+	char letter;      /* 0: none */
 	const char *name; /* without the dashes; NULL: none */
 	const char *arg;  /* the value's name in the help, NULL: takes none */
 	const char *help;

@@ -18,9 +18,10 @@
 #define AT(field) offsetof(struct output_settings, field)
 
 const struct opt_row output_options[] = {
-	{ OPT_LIST, 'o', "output", "FILE", "write there (repeatable); '-' is stdout, '|CMD' a command",
-	  AT(files) },
-	{ OPT_TEXT, 'f', "format", "FORMAT", "text, hex or jsonl, where no suffix says it", AT(format) },
+	{ OPT_LIST, 'o', "output", "FILE",
+	  "write there (repeatable); '-' is stdout, '|CMD' a command", AT(files) },
+	{ OPT_TEXT, 'f', "format", "FORMAT", "text, hex or jsonl, where no suffix says it",
+	  AT(format) },
 	{ OPT_FLAG, 0, "live", NULL, "text on standard error although there is an -o", AT(live) },
 	{ OPT_TEXT, 0, "color", "WHEN", "auto (the default), always or never", AT(color) },
 	{ OPT_SIZE, 0, "queue", "SIZE", "events in memory before the program has to wait (64M)",

@@ -20,7 +20,7 @@ extern const struct opt_row output_options[];
 struct pipeline {
 	struct sink *sink; /* where the events are to be emitted */
 	bool uses_stdout;  /* -o - */
-	bool failed;	   /* after pipeline_finish: an output is not complete */
+	bool failed;       /* after pipeline_finish: an output is not complete */
 };
 
 /*

@@ -19,7 +19,7 @@ static const int passed_on[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
 struct signals {
 	struct tracer *tracer;
 	pthread_t thread;
-	atomic_uint by_kill[PASSED_ON];	    /* that came by kill(2) */
+	atomic_uint by_kill[PASSED_ON];     /* that came by kill(2) */
 	atomic_uint by_terminal[PASSED_ON]; /* … and from the terminal, which sends to all */
 	atomic_bool kill_all;
 	uint64_t last_interrupt;
@@ -49,8 +49,8 @@ static void note_signal(struct signals *signals, const siginfo_t *info)
 
 	for (size_t i = 0; i < PASSED_ON; i++)
 		if (passed_on[i] == info->si_signo)
-			atomic_fetch_add(info->si_code == SI_KERNEL ? &signals->by_terminal[i] :
-								      &signals->by_kill[i],
+			atomic_fetch_add(info->si_code == SI_KERNEL ? &signals->by_terminal[i]
+								    : &signals->by_kill[i],
 					 1);
 	if (info->si_signo != SIGINT)
 		return;

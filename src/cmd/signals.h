@@ -1,6 +1,6 @@
 /*
- * Signals that reach iotrace while a program runs under it. They are taken by a thread of their own,
- * as the tracer's waits; what is to be done is done in the tracer's thread.
+ * Signals that reach iotrace while a program runs under it. They are taken by a thread of their
+ * own, as the tracer's waits; what is to be done is done in the tracer's thread.
  */
 #ifndef CMD_SIGNALS_H
 #define CMD_SIGNALS_H

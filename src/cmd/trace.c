@@ -31,8 +31,8 @@ struct trace_settings {
 
 static const struct opt_row trace_options[] = {
 	{ OPT_FLAG, 0, "errors", NULL, "show calls that would block (EAGAIN), too", AT(errors) },
-	{ OPT_FLAG, 0, "pin", NULL, "tracer and program on one processor: faster for one busy program",
-	  AT(pin) },
+	{ OPT_FLAG, 0, "pin", NULL,
+	  "tracer and program on one processor: faster for one busy program", AT(pin) },
 	{ OPT_FLAG, 0, "lsan-off", NULL, "switch LeakSanitizer off, which fails under any tracer",
 	  AT(lsan_off) },
 	{ OPT_FLAG, 'h', "help", NULL, "print this and exit", AT(help) },
@@ -60,10 +60,12 @@ struct trace {
 static int print_help(void)
 {
 	for (const struct command *command = commands; command->run; command++)
-		printf("%s iotrace %s\n", command == commands ? "Usage:" : "      ", command->usage);
+		printf("%s iotrace %s\n", command == commands ? "Usage:" : "      ",
+		       command->usage);
 	printf("\nShows what a program sends to and receives from the network.\n");
 	opt_print_help(groups);
-	printf("\nExit status: the program's own (128+n if killed by signal n); 125 iotrace failed,\n"
+	printf("\nExit status: the program's own (128+n if killed by signal n); 125 iotrace "
+	       "failed,\n"
 	       "126 the program cannot be executed, 127 it was not found.\n");
 	return 0;
 }
@@ -248,7 +250,8 @@ int trace_main(int argc, char **argv)
 		return 0;
 	}
 	if (at >= argc) {
-		log_error("no program to trace: iotrace [OPTION]... -- PROGRAM [ARG]...; see --help");
+		log_error(
+			"no program to trace: iotrace [OPTION]... -- PROGRAM [ARG]...; see --help");
 		return EXIT_IOTRACE_FAILED;
 	}
 	result = run(&trace, argc, argv, argv + at);

@@ -1,4 +1,5 @@
-/* The only file that knows libelf. Files are read, not mapped: one that is cut later would kill us. */
+/* The only file that knows libelf. Files are read, not mapped: one that is cut later would kill us.
+ */
 #include "code/elf.h"
 
 #include "base/own.h"

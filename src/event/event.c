@@ -8,8 +8,8 @@
 
 const char *const event_type_names[EVENT_TYPES] = {
 	[EVENT_IOTRACE] = "iotrace", [EVENT_PROCESS] = "process", [EVENT_SOCKET] = "socket",
-	[EVENT_DATA] = "data",	     [EVENT_SECRET] = "secret",	  [EVENT_LOSS] = "loss",
-	[EVENT_NOTE] = "note",	     [EVENT_END] = "end",
+	[EVENT_DATA] = "data",       [EVENT_SECRET] = "secret",   [EVENT_LOSS] = "loss",
+	[EVENT_NOTE] = "note",       [EVENT_END] = "end",
 };
 
 const char *const process_event_names[PROCESS_EVENTS] = {
@@ -18,9 +18,8 @@ const char *const process_event_names[PROCESS_EVENTS] = {
 };
 
 const char *const socket_event_names[SOCKET_EVENTS] = {
-	[SOCKET_OPEN] = "open",		[SOCKET_FOUND] = "found",
-	[SOCKET_BIND] = "bind",		[SOCKET_LISTEN] = "listen",
-	[SOCKET_CONNECT] = "connect",	[SOCKET_ACCEPT] = "accept",
+	[SOCKET_OPEN] = "open",         [SOCKET_FOUND] = "found",     [SOCKET_BIND] = "bind",
+	[SOCKET_LISTEN] = "listen",     [SOCKET_CONNECT] = "connect", [SOCKET_ACCEPT] = "accept",
 	[SOCKET_SHUTDOWN] = "shutdown", [SOCKET_CLOSE] = "close",
 };
 

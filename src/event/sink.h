@@ -10,7 +10,8 @@
 struct sink {
 	/* Borrows the event; keeps it by event_ref. Failures are remembered for finish. */
 	void (*emit)(struct sink *sink, struct event *event);
-	/* Writes out what is left, finishes the next sink, releases this one. 0 or the first -errno. */
+	/* Writes out what is left, finishes the next sink, releases this one. 0 or the first
+	 * -errno. */
 	int (*finish)(struct sink *sink);
 };
 

@@ -3,7 +3,8 @@
 #include <string.h>
 
 const struct format formats[] = {
-	{ "text", ".txt", "for people: payload as text where it is text, else as hexdump", text_new },
+	{ "text", ".txt", "for people: payload as text where it is text, else as hexdump",
+	  text_new },
 	{ "hex", NULL, "for people: all payload as hexdump", hex_new },
 	{ "jsonl", ".jsonl", "JSON Lines, one event each", jsonl_new },
 	{ .name = NULL },

@@ -105,7 +105,8 @@ void payload_add_hex(struct buf *buf, const char *indent, const void *data, size
 		memset(line, ' ', sizeof(line));
 		for (size_t i = 0; i < n; i++) {
 			add_byte(line + i * 3 + (i >= 8), p[at + i]);
-			line[51 + i] = p[at + i] >= 0x20 && p[at + i] < 0x7f ? (char)p[at + i] : '.';
+			line[51 + i] =
+				p[at + i] >= 0x20 && p[at + i] < 0x7f ? (char)p[at + i] : '.';
 		}
 		line[50] = '|';
 		line[51 + n] = '|';

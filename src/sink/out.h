@@ -10,8 +10,8 @@
 struct out;
 
 /*
- * Creates (mode 0600) or truncates a file; "-" is descriptor out_fd, which stays open; "|COMMAND" is
- * run by sh -c, in a session that our signals do not reach. NULL and -errno in *ret_error.
+ * Creates (mode 0600) or truncates a file; "-" is descriptor out_fd, which stays open; "|COMMAND"
+ * is run by sh -c, in a session that our signals do not reach. NULL and -errno in *ret_error.
  */
 struct out *out_open(const char *name, int out_fd, int *ret_error);
 

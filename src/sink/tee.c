@@ -76,9 +76,9 @@ struct sink *tee_sink(struct tee *tee)
 void tee_add(struct tee *tee, struct sink *sink, struct out *out)
 {
 	tee->outputs = own_realloc(tee->outputs, (tee->count + 1) * sizeof(*tee->outputs));
-	tee->outputs[tee->count++] = (struct output){ .sink = sink,
-						      .out = out,
-						      .name = own_strdup(out ? out_name(out) : "") };
+	tee->outputs[tee->count++] = (struct output){
+		.sink = sink, .out = out, .name = own_strdup(out ? out_name(out) : "")
+	};
 }
 
 void tee_flush(void *ctx)

@@ -1,6 +1,6 @@
 /*
- * Several outputs as one sink. One that fails (a full disk, a reader that went away) is left out from
- * there on, and what it missed is counted; the others and the traced program go on.
+ * Several outputs as one sink. One that fails (a full disk, a reader that went away) is left out
+ * from there on, and what it missed is counted; the others and the traced program go on.
  */
 #ifndef SINK_TEE_H
 #define SINK_TEE_H
@@ -15,7 +15,7 @@ struct tee;
 /* What became of one output; name is valid during the call. */
 struct tee_report {
 	const char *name;
-	int error; /* -errno */
+	int error;       /* -errno */
 	uint64_t missed; /* events that it has not got */
 };
 

@@ -22,7 +22,7 @@ struct text {
 enum color { COLOR_DIM, COLOR_OUT, COLOR_IN, COLOR_BAD, COLOR_NAME };
 
 static const char *const colors[] = {
-	[COLOR_DIM] = "\x1b[2m",  [COLOR_OUT] = "\x1b[32m",  [COLOR_IN] = "\x1b[36m",
+	[COLOR_DIM] = "\x1b[2m",  [COLOR_OUT] = "\x1b[32m", [COLOR_IN] = "\x1b[36m",
 	[COLOR_BAD] = "\x1b[31m", [COLOR_NAME] = "\x1b[1m",
 };
 
@@ -118,8 +118,8 @@ static void add_start(struct text *text, const struct event *event)
 {
 	struct buf *buf = out_buf(text->out);
 
-	buf_addf(buf, "version %s, %s engine, Linux %s:", event->start.version,
-		 event->start.engine, event->start.kernel);
+	buf_addf(buf, "version %s, %s engine, Linux %s:", event->start.version, event->start.engine,
+		 event->start.kernel);
 	add_strings(buf, &event->start.argv);
 	buf_addc(buf, '\n');
 }

@@ -73,7 +73,8 @@ struct task *task_add(struct tracer *tracer, pid_t tid, pid_t pid);
 void task_remove(struct tracer *tracer, struct task *task);
 void task_rename(struct tracer *tracer, struct task *task, pid_t tid);
 
-/* wait.c: fills the queue, waiting if it is empty. 0, -ECHILD when there is nothing left, -EINTR. */
+/* wait.c: fills the queue, waiting if it is empty. 0, -ECHILD when there is nothing left, -EINTR.
+ */
 int wait_fill(struct tracer *tracer);
 bool wait_next(struct tracer *tracer, struct wait_item *ret_item);
 void wait_push(struct tracer *tracer, pid_t tid, int status);

@@ -83,7 +83,7 @@ static int export(scmp_filter_ctx ctx, struct sock_filter *code, size_t *ret_len
 	return 0;
 }
 
-#define IP_LOW	((uint32_t)offsetof(struct seccomp_data, instruction_pointer))
+#define IP_LOW  ((uint32_t)offsetof(struct seccomp_data, instruction_pointer))
 #define IP_HIGH (IP_LOW + 4) /* little endian */
 
 static size_t add_tail(struct sock_filter *code, size_t len)

@@ -1,6 +1,7 @@
 /*
  * Makes system calls inside a stopped tracee: its own instruction in front of which it stands (or
- * behind which it has come) is used, and everything is as before at the end. Signals wait meanwhile.
+ * behind which it has come) is used, and everything is as before at the end. Signals wait
+ * meanwhile.
  *
  * Life: inject_begin, inject_call any number of times, inject_end, also after a failure.
  */

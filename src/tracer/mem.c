@@ -125,7 +125,8 @@ ssize_t mem_read_string(pid_t tid, uint64_t addr, char *text, size_t cap)
 	return (ssize_t)at;
 }
 
-/* One call for up to IOV_MAX pieces, which is the normal case; what is left is read piece by piece. */
+/* One call for up to IOV_MAX pieces, which is the normal case; what is left is read piece by piece.
+ */
 static ssize_t gather_fast(pid_t tid, const struct iovec *pieces, size_t count, void *data,
 			   size_t len)
 {

@@ -17,8 +17,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define SEIZE_OPTIONS                                                                              \
-	(PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE |  \
+#define SEIZE_OPTIONS                                                                             \
+	(PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE | \
 	 PTRACE_O_TRACEEXEC | PTRACE_O_TRACEEXIT | PTRACE_O_TRACESECCOMP | PTRACE_O_EXITKILL)
 
 enum child_step { STEP_FILTER, STEP_EXEC };
@@ -132,9 +132,9 @@ bool tracer_spawn_failed(struct tracer *tracer, struct spawn_error *ret_error)
 		return false;
 	if (tracer->spawn_pipe >= 0) {
 		if (read(tracer->spawn_pipe, &report, sizeof(report)) == sizeof(report))
-			tracer->spawn_error = (struct spawn_error){
-				report.step == STEP_EXEC ? "exec" : "filter", report.error
-			};
+			tracer->spawn_error =
+				(struct spawn_error){ report.step == STEP_EXEC ? "exec" : "filter",
+						      report.error };
 		close(tracer->spawn_pipe);
 		tracer->spawn_pipe = -1;
 	}

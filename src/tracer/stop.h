@@ -14,7 +14,8 @@ enum stop_kind {
 	STOP_SECCOMP,
 	/* A call's entry or exit: PTRACE_GET_SYSCALL_INFO tells which. Never count. */
 	STOP_SYSCALL,
-	/* PTRACE_GETEVENTMSG: the new thread's id. In a call: if its exit is wanted, say so again. */
+	/* PTRACE_GETEVENTMSG: the new thread's id. In a call: if its exit is wanted, say so again.
+	 */
 	STOP_FORK,
 	STOP_VFORK,
 	STOP_CLONE,

@@ -1,7 +1,7 @@
 /*
  * Threads (tasks) and processes as the tracer knows them. The tracer owns both; a task lives from
- * its creator's clone event to its wait status, a process as long as it has tasks. `user` belongs to
- * the tracer_ops.
+ * its creator's clone event to its wait status, a process as long as it has tasks. `user` belongs
+ * to the tracer_ops.
  */
 #ifndef TRACER_TASK_H
 #define TRACER_TASK_H
@@ -20,7 +20,7 @@ struct call {
 	uint64_t nr;
 	uint64_t args[6];
 	uint64_t ip, sp;
-	int64_t ret;	  /* the result, or a negative errno */
+	int64_t ret;      /* the result, or a negative errno */
 	uint64_t entered; /* CLOCK_MONOTONIC, nanoseconds */
 };
 
@@ -35,11 +35,11 @@ struct task {
 	pid_t tid;
 	struct proc *proc;
 	struct task *prev, *next; /* proc::tasks */
-	bool born;		  /* has had its first stop */
-	bool stopped;		  /* in a ptrace-stop that we have not ended */
-	bool in_call;		  /* between an entry and the exit that somebody wants */
-	bool entry_told;	  /* by a syscall-entry-stop; a seccomp-stop of the same call follows */
-	bool retry;		  /* the call it stopped at will be made again */
+	bool born;                /* has had its first stop */
+	bool stopped;             /* in a ptrace-stop that we have not ended */
+	bool in_call;             /* between an entry and the exit that somebody wants */
+	bool entry_told; /* by a syscall-entry-stop; a seccomp-stop of the same call follows */
+	bool retry;      /* the call it stopped at will be made again */
 	enum task_at at;
 	struct call call;
 	cpu_set_t *affinity; /* what it believes it has, with --pin */
@@ -49,11 +49,12 @@ struct task {
 struct proc {
 	pid_t pid;
 	struct task *tasks;
-	bool wide;	   /* the wide filter is in place, for all its threads */
-	bool follow_all;   /* stopped at every call, as its filter cannot be had */
-	bool widen_failed; /* … and will not be tried again */
-	bool widen_wanted; /* take the wide filter at the next chance */
-	bool multi_widened; /* had threads when it was widened: forks of that moment are to be checked */
+	bool wide;          /* the wide filter is in place, for all its threads */
+	bool follow_all;    /* stopped at every call, as its filter cannot be had */
+	bool widen_failed;  /* … and will not be tried again */
+	bool widen_wanted;  /* take the wide filter at the next chance */
+	bool multi_widened; /* had threads when it was widened: forks of that moment are to be
+			       checked */
 	void *user;
 };
 

@@ -288,8 +288,8 @@ static int on_clone(struct tracer *tracer, struct task *parent, struct stop stop
 }
 
 /*
- * A thread that executes a program takes the leader's id; all others are gone (ptrace(2), "execve(2)
- * under ptrace").
+ * A thread that executes a program takes the leader's id; all others are gone (ptrace(2),
+ * "execve(2) under ptrace").
  */
 static int on_exec(struct tracer *tracer, struct task *task, struct stop stop)
 {
@@ -350,8 +350,8 @@ static int on_signal(struct tracer *tracer, struct task *task, struct stop stop)
 
 static int (*const stop_handlers[STOP_KINDS])(struct tracer *, struct task *, struct stop) = {
 	[STOP_SECCOMP] = on_seccomp, [STOP_SYSCALL] = on_syscall, [STOP_FORK] = on_clone,
-	[STOP_VFORK] = on_clone,     [STOP_CLONE] = on_clone,	  [STOP_VFORK_DONE] = on_event,
-	[STOP_EXEC] = on_exec,	     [STOP_EXIT] = on_exiting,	  [STOP_GROUP] = on_group,
+	[STOP_VFORK] = on_clone,     [STOP_CLONE] = on_clone,     [STOP_VFORK_DONE] = on_event,
+	[STOP_EXEC] = on_exec,       [STOP_EXIT] = on_exiting,    [STOP_GROUP] = on_group,
 	[STOP_EVENT] = on_event,     [STOP_SIGNAL] = on_signal,
 };
 

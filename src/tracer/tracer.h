@@ -28,8 +28,8 @@ struct tracer_ops {
 	/* It ended, call.ret is its result; -512 to -516: it will be restarted. */
 	void (*exit)(void *ctx, struct task *task);
 	/*
-	 * The call was not made, or its end will not be told: the task was killed in it, its call was
-	 * restarted by an injection.
+	 * The call was not made, or its end will not be told: the task was killed in it, its call
+	 * was restarted by an injection.
 	 */
 	void (*drop)(void *ctx, struct task *task);
 	/* A new task; of the same process if flags has CLONE_THREAD. flags as in clone(2). */
@@ -61,11 +61,12 @@ struct tracer_stats {
 struct spawn {
 	char *const *argv;
 	char *const *envp;
-	int out_fd;		/* becomes its standard output; -1: as ours */
-	const sigset_t *sigmask;	/* that it starts with */
+	int out_fd;                      /* becomes its standard output; -1: as ours */
+	const sigset_t *sigmask;         /* that it starts with */
 	const struct sigaction *sigpipe; /* its SIGPIPE, which we ignore */
-	const struct rlimit *nofile;	/* its limit of descriptors, which we raise */
-	/* Asked before it runs, with the process stopped on its way to exec: start with the wide filter? */
+	const struct rlimit *nofile;     /* its limit of descriptors, which we raise */
+	/* Asked before it runs, with the process stopped on its way to exec: start with the wide
+	 * filter? */
 	bool (*owns_socket)(void *ctx, pid_t pid);
 	void *ctx;
 };
@@ -102,8 +103,8 @@ void tracer_kick(struct tracer *tracer);
 bool tracer_kick_pending(const struct tracer *tracer);
 
 /*
- * Sends a signal to the started program, or, when it has ended, to what is left of its children. With
- * not_ours only to those outside our process group: the terminal has sent it to the others.
+ * Sends a signal to the started program, or, when it has ended, to what is left of its children.
+ * With not_ours only to those outside our process group: the terminal has sent it to the others.
  */
 void tracer_signal(struct tracer *tracer, int sig, bool not_ours);
 
@@ -130,8 +131,8 @@ void tracer_widen_other(struct tracer *tracer, struct proc *proc);
 bool tracer_needs_privilege(const struct tracer *tracer);
 
 /*
- * At a call's entry: it is not made, and returns `ret` to the program. To be called in enter(), which
- * then returns false. 0 or -errno.
+ * At a call's entry: it is not made, and returns `ret` to the program. To be called in enter(),
+ * which then returns false. 0 or -errno.
  */
 int tracer_skip_call(struct tracer *tracer, struct task *task, int64_t ret);
 

@@ -11,7 +11,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#define BATCH 1024
+#define BATCH      1024
 #define LONE_STOPS 16
 
 void wait_push(struct tracer *tracer, pid_t tid, int status)

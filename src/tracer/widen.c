@@ -151,7 +151,8 @@ void tracer_widen_other(struct tracer *tracer, struct proc *proc)
 
 bool widen_was_inherited(const struct proc *parent, pid_t child)
 {
-	/* Seccomp_filters: since 5.9. Where it is missing, the check cannot be made; assume the worst. */
+	/* Seccomp_filters: since 5.9. Where it is missing, the check cannot be made; assume the
+	 * worst. */
 	int64_t have = proc_status(parent->pid, "Seccomp_filters");
 	int64_t got = proc_status(child, "Seccomp_filters");
 
