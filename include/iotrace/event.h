@@ -114,6 +114,12 @@ struct event_process {
 	int signal;                /* that ended it, 0: none */
 };
 
+/* SCM_CREDENTIALS and SO_PEERCRED. */
+struct event_cred {
+	int32_t pid;
+	uint32_t uid, gid;
+};
+
 struct event_socket {
 	enum socket_event what;
 	int fd; /* -1: none */
@@ -122,7 +128,9 @@ struct event_socket {
 	enum event_proto proto;
 	struct addr local;
 	struct addr remote;
-	int error; /* errno, 0: none */
+	bool has_cred;
+	struct event_cred cred; /* of a unix socket's peer */
+	int error;              /* errno, 0: none */
 };
 
 struct event_data {
@@ -135,12 +143,16 @@ struct event_data {
 	enum event_dir dir;
 	enum event_layer layer;
 	const char *call;
-	uint64_t len;      /* bytes moved */
-	uint64_t dur;      /* nanoseconds in the call */
-	uint64_t full;     /* size of a datagram that was cut; 0: it was not */
-	uint32_t flags;    /* enum event_flag */
-	int error;         /* errno; then there is no len and no payload */
-	uint8_t *payload;  /* `captured` bytes */
+	uint64_t len;   /* bytes moved */
+	uint64_t dur;   /* nanoseconds in the call */
+	uint64_t full;  /* size of a datagram that was cut; 0: it was not */
+	uint32_t flags; /* enum event_flag */
+	int32_t *fds;   /* descriptors passed with it (SCM_RIGHTS), by the process's numbers */
+	uint32_t fd_count;
+	bool has_cred;
+	struct event_cred cred; /* of the sender (SCM_CREDENTIALS) */
+	int error;              /* errno; then there is no len and no payload */
+	uint8_t *payload;       /* `captured` bytes */
 	uint64_t captured; /* bytes kept; less than len where something was cut or unreadable */
 	const char *stack; /* frames, outermost last, one a line; NULL: none */
 };
@@ -169,6 +181,7 @@ struct event_end {
 	uint64_t bytes[LAYERS][DIRS]; /* moved, without what was only peeked at */
 	uint64_t connections;
 	uint64_t events; /* before this one */
+	uint64_t rings;  /* io_urings that were made or inherited */
 	uint64_t lost_bytes, lost_calls;
 	uint64_t wall; /* nanoseconds */
 };
@@ -191,6 +204,7 @@ struct event {
 		struct event_end end;
 	};
 
+	void *owned; /* heap that goes with the event; NULL: none */
 	/* The event's own memory, which its pointers point into; see event_room and event_text. */
 	atomic_uint refs;
 	size_t room_used, room_size;

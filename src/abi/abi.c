@@ -14,8 +14,18 @@
 
 static const struct sys_row *rows[ABIS][NUMBERS];
 
+/* For tests: as if a row were not there. */
+static bool is_omitted(const char *name)
+{
+	const char *omitted = getenv("IOTRACE_TEST_OMIT");
+
+	return omitted && !strcmp(omitted, name);
+}
+
 static const struct sys_row *row_by_name(const char *name)
 {
+	if (is_omitted(name))
+		return NULL;
 	for (const struct sys_row *row = sys_rows; row->name; row++)
 		if (!strcmp(row->name, name))
 			return row;
@@ -57,6 +67,35 @@ const struct sys_row *abi_row(const struct abi *abi, uint64_t nr)
 	if ((uint32_t)nr < abi->nr_bit || base_nr(abi, nr) >= NUMBERS)
 		return NULL;
 	return rows[abi - abi_native][base_nr(abi, nr)];
+}
+
+/* linux/net.h */
+static const char *const socketcalls[] = {
+	[1] = "socket",    [2] = "bind",        [3] = "connect",     [4] = "listen",
+	[5] = "accept",    [6] = "getsockname", [7] = "getpeername", [8] = "socketpair",
+	[9] = "send",      [10] = "recv",       [11] = "sendto",     [12] = "recvfrom",
+	[13] = "shutdown", [14] = "setsockopt", [15] = "getsockopt", [16] = "sendmsg",
+	[17] = "recvmsg",  [18] = "accept4",    [19] = "recvmmsg",   [20] = "sendmmsg",
+};
+
+#define SOCKETCALLS (sizeof(socketcalls) / sizeof(socketcalls[0]))
+
+bool abi_is_socketcall(const struct abi *abi, uint64_t nr)
+{
+	return abi->socketcall && nr == abi->socketcall;
+}
+
+const struct sys_row *abi_socketcall_row(uint64_t call)
+{
+	return call && call < SOCKETCALLS ? row_by_name(socketcalls[call]) : NULL;
+}
+
+unsigned int abi_socketcall_number(const char *name)
+{
+	for (unsigned int i = 1; i < SOCKETCALLS; i++)
+		if (!strcmp(socketcalls[i], name))
+			return i;
+	return 0;
 }
 
 int abi_nr(const struct abi *abi, const char *name)

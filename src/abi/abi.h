@@ -14,6 +14,7 @@ struct abi {
 	uint32_t scmp_arch;  /* libseccomp's token */
 	unsigned int word;   /* bytes of a pointer and a long */
 	uint32_t nr_bit;     /* set in every number of this ABI (x32) */
+	uint32_t socketcall; /* number of socketcall(2), 0: none */
 	const char *mmap;    /* the call that maps memory, its offset argument 0 */
 };
 
@@ -25,6 +26,13 @@ const struct abi *abi_find(uint32_t audit_arch, uint64_t nr);
 
 /* The row of a call, NULL where it is not traced. Any nr is safe. */
 const struct sys_row *abi_row(const struct abi *abi, uint64_t nr);
+
+/* True for socketcall(2): its argument 0 says which call, the arguments lie at argument 1. */
+bool abi_is_socketcall(const struct abi *abi, uint64_t nr);
+const struct sys_row *abi_socketcall_row(uint64_t call);
+
+/* The number that socketcall has for a call by name, 0 if it has none. */
+unsigned int abi_socketcall_number(const char *name);
 
 /* The number of a call by name, -1 where the ABI has none. */
 int abi_nr(const struct abi *abi, const char *name);

@@ -6,6 +6,7 @@
 
 #include <fcntl.h>
 #include <linux/prctl.h>
+#include <netinet/tcp.h>
 #include <sched.h>
 #include <stddef.h>
 #include <sys/socket.h>
@@ -46,6 +47,24 @@
 		.data = (p), .len = (l), .flags = (fl), .addr = (a), .addrlen = (al)        \
 	}
 
+#define DATA_IF(n, w, d, s, c)                                                              \
+	{                                                                                   \
+		.name = (n), .op = OP_DATA, .when = (w), .dir = (d), .shape = (s), .fd = 0, \
+		.data = 1, .len = 2, .flags = -1, .addr = -1, .addrlen = -1, .conds = {     \
+			c                                                                   \
+		}                                                                           \
+	}
+
+#ifndef SOL_TLS
+#define SOL_TLS 282
+#endif
+#ifndef SOL_XDP
+#define SOL_XDP 283
+#endif
+#ifndef SOL_PACKET
+#define SOL_PACKET 263
+#endif
+
 const struct sys_row sys_rows[] = {
 	DATA("read", WHEN_WIDE, SYS_IN, SHAPE_BUF, 1, 2, -1, -1, -1),
 	DATA("write", WHEN_WIDE, SYS_OUT, SHAPE_BUF, 1, 2, -1, -1, -1),
@@ -53,21 +72,41 @@ const struct sys_row sys_rows[] = {
 	DATA("writev", WHEN_WIDE, SYS_OUT, SHAPE_IOV, 1, 2, -1, -1, -1),
 	DATA("recvfrom", WHEN_WIDE, SYS_IN, SHAPE_BUF, 1, 2, 3, 4, 5),
 	DATA("recv", WHEN_WIDE, SYS_IN, SHAPE_BUF, 1, 2, 3, -1, -1),
-	DATA("sendto", WHEN_WIDE, SYS_OUT, SHAPE_BUF, 1, 2, 3, 4, 5),
+	DATA("sendto", WHEN_NAMED, SYS_OUT, SHAPE_BUF, 1, 2, 3, 4, 5),
 	DATA("send", WHEN_WIDE, SYS_OUT, SHAPE_BUF, 1, 2, 3, -1, -1),
 	/* Always: descriptors can come with it (SCM_RIGHTS). */
 	DATA("recvmsg", WHEN_ALWAYS, SYS_IN, SHAPE_MSG, 1, -1, 2, -1, -1),
-	DATA("sendmsg", WHEN_WIDE, SYS_OUT, SHAPE_MSG, 1, -1, 2, -1, -1),
+	DATA("recvmmsg", WHEN_ALWAYS, SYS_IN, SHAPE_MMSG, 1, 2, 3, -1, -1),
+	DATA("recvmmsg_time64", WHEN_ALWAYS, SYS_IN, SHAPE_MMSG, 1, 2, 3, -1, -1),
+	DATA("sendmsg", WHEN_NAMED, SYS_OUT, SHAPE_MSG, 1, -1, 2, -1, -1),
+	DATA("sendmmsg", WHEN_NAMED, SYS_OUT, SHAPE_MMSG, 1, 2, 3, -1, -1),
+	/* With an offset, sockets refuse them (ESPIPE); -1 is none. */
+	DATA_IF("preadv2", WHEN_WIDE, SYS_IN, SHAPE_IOV, IF(3, -1)),
+	DATA_IF("pwritev2", WHEN_WIDE, SYS_OUT, SHAPE_IOV, IF(3, -1)),
+	DATA("pread64", WHEN_FILES, SYS_IN, SHAPE_BUF, 1, 2, -1, -1, -1),
+	DATA("pwrite64", WHEN_FILES, SYS_OUT, SHAPE_BUF, 1, 2, -1, -1, -1),
+	DATA("preadv", WHEN_FILES, SYS_IN, SHAPE_IOV, 1, 2, -1, -1, -1),
+	DATA("pwritev", WHEN_FILES, SYS_OUT, SHAPE_IOV, 1, 2, -1, -1, -1),
+	DATA("vmsplice", WHEN_FILES, SYS_OUT, SHAPE_IOV, 1, 2, -1, -1, -1),
+	CALL("sendfile", OP_SENDFILE, WHEN_WIDE, 0),
+	CALL("sendfile64", OP_SENDFILE, WHEN_WIDE, 0),
+	CALL("splice", OP_SPLICE, WHEN_WIDE, 0),
 
 	CALL("socket", OP_SOCKET, WHEN_ALWAYS, -1),
 	CALL("socketpair", OP_SOCKETPAIR, WHEN_ALWAYS, -1),
-	CALL_ADDR("bind", OP_BIND, WHEN_WIDE, -1, 1, 2),
+	CALL_ADDR("bind", OP_BIND, WHEN_NAMED, -1, 1, 2),
 	CALL("listen", OP_LISTEN, WHEN_WIDE, 0),
-	CALL_ADDR("connect", OP_CONNECT, WHEN_WIDE, -1, 1, 2),
+	CALL_ADDR("connect", OP_CONNECT, WHEN_NAMED, -1, 1, 2),
 	CALL_ADDR("accept", OP_ACCEPT, WHEN_WIDE, -1, 1, 2),
 	CALL_ADDR("accept4", OP_ACCEPT, WHEN_WIDE, 3, 1, 2),
 	CALL("shutdown", OP_SHUTDOWN, WHEN_WIDE, 0),
-	CALL_IF("getsockopt", OP_SO_ERROR, WHEN_WIDE, 0, IF(2, SO_ERROR)),
+	CALL_IF("getsockopt", OP_GETSOCKOPT, WHEN_WIDE, 0, IF(2, SO_ERROR),
+		IF(2, TCP_ZEROCOPY_RECEIVE)),
+	CALL_IF("setsockopt", OP_SETSOCKOPT, WHEN_ALWAYS, 0, IF(1, SOL_TLS), IF(1, SOL_PACKET),
+		IF(1, SOL_XDP)),
+	CALL("io_uring_setup", OP_IO_URING, WHEN_ALWAYS, -1),
+	CALL("execve", OP_EXECVE, WHEN_WIDE, -1),
+	CALL("execveat", OP_EXECVE, WHEN_WIDE, -1),
 
 	CALL("close", OP_CLOSE, WHEN_WIDE, 0),
 	CALL("close_range", OP_CLOSE_RANGE, WHEN_WIDE, -1),

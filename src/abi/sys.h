@@ -18,7 +18,12 @@ enum sys_op {
 	OP_CONNECT,
 	OP_ACCEPT,
 	OP_SHUTDOWN,
-	OP_SO_ERROR,
+	OP_GETSOCKOPT,
+	OP_SETSOCKOPT,
+	OP_SENDFILE,
+	OP_SPLICE,
+	OP_IO_URING,
+	OP_EXECVE,
 	OP_CLOSE,
 	OP_CLOSE_RANGE,
 	OP_DUP,
@@ -37,6 +42,8 @@ enum sys_op {
 enum sys_when {
 	WHEN_ALWAYS, /* it makes or passes sockets, or must be seen before it happens */
 	WHEN_WIDE,   /* once the process owns a socket */
+	WHEN_NAMED,  /* the same; always with --unix, as its sockets count when they are used */
+	WHEN_FILES,  /* only with --all-fds: files and pipes */
 	WHEN_PINNED, /* only with --pin */
 };
 
@@ -45,9 +52,10 @@ enum sys_dir { SYS_NO_DIR, SYS_OUT, SYS_IN };
 /* How the bytes lie in memory. */
 enum sys_shape {
 	SHAPE_NONE,
-	SHAPE_BUF, /* pointer and length */
-	SHAPE_IOV, /* pointer to struct iovec and count */
-	SHAPE_MSG, /* pointer to struct msghdr */
+	SHAPE_BUF,  /* pointer and length */
+	SHAPE_IOV,  /* pointer to struct iovec and count */
+	SHAPE_MSG,  /* pointer to struct msghdr */
+	SHAPE_MMSG, /* pointer to struct mmsghdr and count */
 };
 
 /* Holds if (args[arg] & mask) == value. Conditions look at 32 bits only. */
@@ -57,7 +65,7 @@ struct sys_cond {
 	uint8_t arg;
 };
 
-#define SYS_CONDS 2
+#define SYS_CONDS 3
 
 /* An argument's place is its index; -1: the call has none. */
 struct sys_row {

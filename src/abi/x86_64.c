@@ -25,6 +25,7 @@ const struct abi abi_native[] = {
 	  .audit_arch = AUDIT_ARCH_I386,
 	  .scmp_arch = AUDIT_ARCH_I386,
 	  .word = 4,
+	  .socketcall = 102,
 	  .mmap = "mmap2" },
 	{ .name = "x32",
 	  .audit_arch = AUDIT_ARCH_X86_64,

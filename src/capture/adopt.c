@@ -8,13 +8,16 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 bool sock_is_wanted(const struct capture *capture, const struct sock_info *info)
 {
-	(void)capture;
-	return info->family == FAMILY_INET || info->family == FAMILY_INET6;
+	if (info->family == FAMILY_INET || info->family == FAMILY_INET6 || capture->options.all_fds)
+		return true;
+	return info->family == FAMILY_UNIX && capture->options.unix_sockets;
 }
 
 /*
@@ -30,22 +33,42 @@ static int open_pidfd(pid_t pid, pid_t tid)
 	return fd < 0 ? -errno : fd;
 }
 
-int descriptor_ask(struct task *task, int fd, struct sock_info *ret_info)
+int descriptor_dup(struct task *task, int fd)
 {
 	struct cproc *cproc = cproc_of(task);
-	int result;
+	int own;
 
 	if (cproc->pidfd < 0)
 		cproc->pidfd = open_pidfd(task->proc->pid, task->tid);
 	if (cproc->pidfd < 0)
 		return cproc->pidfd;
-	result = sock_ask(cproc->pidfd, fd, ret_info);
-	if (result != -ESRCH)
-		return result;
+	own = (int)syscall(SYS_pidfd_getfd, cproc->pidfd, fd, 0);
+	if (own >= 0 || errno != ESRCH)
+		return own < 0 ? -errno : own;
 	/* The thread that it was opened for has ended. */
 	close(cproc->pidfd);
 	cproc->pidfd = open_pidfd(task->proc->pid, task->tid);
-	return cproc->pidfd < 0 ? cproc->pidfd : sock_ask(cproc->pidfd, fd, ret_info);
+	if (cproc->pidfd < 0)
+		return cproc->pidfd;
+	own = (int)syscall(SYS_pidfd_getfd, cproc->pidfd, fd, 0);
+	return own < 0 ? -errno : own;
+}
+
+int descriptor_ask(struct task *task, int fd, struct sock_info *ret_info)
+{
+	int own auto_close = descriptor_dup(task, fd);
+
+	return own < 0 ? own : sock_ask(own, ret_info);
+}
+
+static enum event_proto file_proto(const char *path)
+{
+	if (!strncmp(path, "pipe:", 5))
+		return PROTO_PIPE;
+	if (!strncmp(path, "/dev/pts/", 9) || !strncmp(path, "/dev/tty", 8) ||
+	    !strcmp(path, "/dev/console"))
+		return PROTO_TTY;
+	return path[0] == '/' ? PROTO_FILE : PROTO_OTHER;
 }
 
 static struct sock *take_in(struct capture *capture, struct task *task, int fd,
@@ -55,6 +78,26 @@ static struct sock *take_in(struct capture *capture, struct task *task, int fd,
 	struct sock *old = fdtable_set_socket(cproc_of(task)->fds, fd, sock);
 
 	descriptor_released(capture, task, fd, old);
+	sock_put(&capture->socks, sock);
+	return sock;
+}
+
+/* What is no socket is kept like one, with a path instead of addresses (--all-fds). */
+static struct sock *file_found(struct capture *capture, struct task *task, int fd)
+{
+	struct fdtable *fds = cproc_of(task)->fds;
+	struct sock_info info = { 0 };
+	char name[32], path[4096];
+	struct sock *sock;
+	bool is_new;
+
+	snprintf(name, sizeof(name), "fd/%d", fd);
+	if (proc_link(task->tid, name, path, sizeof(path)) < 0)
+		return NULL;
+	info.proto = file_proto(path);
+	sock = sock_table_get(&capture->socks, &info, &is_new);
+	sock->path = own_strdup(path);
+	descriptor_released(capture, task, fd, fdtable_set_socket(fds, fd, sock));
 	sock_put(&capture->socks, sock);
 	return sock;
 }
@@ -76,6 +119,8 @@ struct sock *descriptor_sock(struct capture *capture, struct task *task, int fd)
 		break;
 	}
 	result = descriptor_ask(task, fd, &info);
+	if (result == -ENOTSOCK && capture->options.all_fds)
+		return file_found(capture, task, fd);
 	/* -EBADF: the call will fail. A failure of ours is not remembered. */
 	if (result && result != -ENOTSOCK)
 		return NULL;
@@ -84,8 +129,10 @@ struct sock *descriptor_sock(struct capture *capture, struct task *task, int fd)
 		return NULL;
 	}
 	sock = take_in(capture, task, fd, &info, &is_new);
-	if (is_new)
+	if (is_new) {
 		emit_socket(capture, task, SOCKET_FOUND, fd, sock, 0);
+		audit_adopt(capture, task, fd, sock);
+	}
 	return sock;
 }
 
@@ -107,13 +154,89 @@ struct sock *descriptor_made(struct capture *capture, struct task *task, int fd,
 	return take_in(capture, task, fd, &info, &is_new);
 }
 
+void descriptor_closing(struct capture *capture, struct task *task, int fd)
+{
+	struct sock *sock = NULL;
+
+	(void)capture;
+	if (fdtable_find(cproc_of(task)->fds, fd, &sock) == FD_SOCKET && sock->fds == 1)
+		audit_close(task, fd, sock);
+}
+
+/* A socket that has all its descriptors in this table loses them all at once. */
+void table_closing(struct capture *capture, struct task *task)
+{
+	struct fdtable *table = cproc_of(task)->fds;
+	struct sock *sock = NULL;
+	size_t count = 0;
+	int *fds auto_free = table->refs == 1 ? fdtable_sockets(table, &count) : NULL;
+
+	(void)capture;
+	for (size_t i = 0; i < count; i++)
+		if (fdtable_find(table, fds[i], &sock) == FD_SOCKET &&
+		    sock->fds == fdtable_count(table, sock))
+			audit_close(task, fds[i], sock);
+}
+
 void descriptor_released(struct capture *capture, struct task *task, int fd, struct sock *sock)
 {
 	if (!sock)
 		return;
-	if (!sock->fds)
+	if (!sock->fds && !sock->path) {
+		/* A call that is under way on it may still move bytes. */
+		if (sock->refs == 1)
+			audit_end(capture, task, fd, sock);
 		emit_socket(capture, task, SOCKET_CLOSE, fd, sock, 0);
+	}
 	sock_put(&capture->socks, sock);
+}
+
+static bool is_name_service(const struct addr *addr)
+{
+	static const char *const prefixes[] = { "/var/run/nscd/", "/run/nscd/",
+						"/run/systemd/userdb/", "/var/lib/sss/pipes/" };
+
+	if (!addr || addr->family != AF_UNIX)
+		return false;
+	for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++)
+		if (!strncmp(addr->un.sun_path, prefixes[i], strlen(prefixes[i])))
+			return true;
+	return false;
+}
+
+bool named_enter(struct capture *capture, struct task *task, int fd, const struct addr *addr)
+{
+	struct sock_info info;
+	struct sock *sock;
+
+	if (task->proc->wide || task->proc->follow_all || task->call.row->when != WHEN_NAMED)
+		return false;
+	if (descriptor_ask(task, fd, &info) || !sock_is_wanted(capture, &info) ||
+	    is_name_service(addr))
+		return false;
+	sock = descriptor_made(capture, task, fd, &info);
+	if (sock && !sock->conn)
+		emit_socket(capture, task, SOCKET_OPEN, fd, sock, 0);
+	table_widen(capture, task);
+	return task->retry;
+}
+
+void descriptor_came(struct capture *capture, struct task *task, int fd)
+{
+	struct sock_info nothing = { 0 };
+
+	if (descriptor_is_ring(task, fd))
+		ring_found(capture, task, "passed by another process");
+	/* A process that is wide finds it at its first use. */
+	descriptor_released(capture, task, fd, fdtable_forget(cproc_of(task)->fds, fd));
+	if (!task->proc->wide && descriptor_made(capture, task, fd, &nothing))
+		table_widen(capture, task);
+}
+
+void scm_receive(struct capture *capture, struct task *task, const struct control *control)
+{
+	for (uint32_t i = 0; i < control->fd_count; i++)
+		descriptor_came(capture, task, control->fds[i]);
 }
 
 void table_release(struct capture *capture, struct task *task)
@@ -154,8 +277,9 @@ void table_check(struct capture *capture, struct task *task)
 	for (size_t i = 0; i < count; i++) {
 		int64_t inode = proc_socket_inode(task->tid, fds[i]);
 
+		/* Files are looked up again at their next use. */
 		if (fdtable_find(table, fds[i], &sock) == FD_SOCKET &&
-		    (inode < 0 || (uint64_t)inode != sock->info.inode))
+		    (inode < 0 || (uint64_t)inode != sock->info.inode || sock->path))
 			descriptor_released(capture, task, fds[i], fdtable_forget(table, fds[i]));
 	}
 }
@@ -186,14 +310,17 @@ static void scan_fd(void *ctx, int fd)
 	struct scan *scan = ctx;
 	struct sock_info info;
 
-	if (!scan->found && !sock_ask(scan->pidfd, fd, &info))
+	int own auto_close = scan->found ? -1 : (int)syscall(SYS_pidfd_getfd, scan->pidfd, fd, 0);
+
+	if (own >= 0 && !sock_ask(own, &info))
 		scan->found = sock_is_wanted(scan->capture, &info);
 }
 
 bool capture_owns_socket(void *capture, pid_t pid)
 {
+	const struct capture *own = capture;
 	struct scan scan = { .capture = capture };
-	int pidfd auto_close = open_pidfd(pid, pid);
+	int pidfd auto_close = own->options.all_fds ? -1 : open_pidfd(pid, pid);
 
 	scan.pidfd = pidfd;
 	/* Where we cannot look it is safe to believe that it has one. */

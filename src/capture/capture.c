@@ -21,7 +21,7 @@ static const struct op_handler *const handlers[OPS] = {
 	[OP_CONNECT] = &connect_handler,
 	[OP_ACCEPT] = &accept_handler,
 	[OP_SHUTDOWN] = &shutdown_handler,
-	[OP_SO_ERROR] = &so_error_handler,
+	[OP_GETSOCKOPT] = &getsockopt_handler,
 	[OP_CLOSE] = &close_handler,
 	[OP_CLOSE_RANGE] = &close_range_handler,
 	[OP_DUP] = &dup_handler,
@@ -30,14 +30,18 @@ static const struct op_handler *const handlers[OPS] = {
 	[OP_PIDFD_GETFD] = &pidfd_getfd_handler,
 	[OP_LOCK] = &lock_handler,
 	[OP_PRCTL] = &prctl_handler,
+	[OP_SENDFILE] = &sendfile_handler,
+	[OP_SPLICE] = &splice_handler,
+	[OP_SETSOCKOPT] = &setsockopt_handler,
+	[OP_IO_URING] = &io_uring_handler,
+	[OP_EXECVE] = &execve_handler,
 };
 
-struct capture *capture_new(const struct capture_options *options, struct sink *sink)
+struct capture *capture_new(const struct capture_options *options)
 {
 	struct capture *capture = own_zalloc(sizeof(*capture));
 
 	capture->options = *options;
-	capture->sink = sink;
 	capture->started = clock_monotonic();
 	return capture;
 }
@@ -50,6 +54,11 @@ void capture_free(struct capture *capture)
 	map_done(&capture->procs);
 	map_done(&capture->lsan_files);
 	free(capture);
+}
+
+void capture_set_sink(struct capture *capture, struct sink *sink)
+{
+	capture->sink = sink;
 }
 
 void capture_set_tracer(struct capture *capture, struct tracer *tracer)
@@ -116,7 +125,7 @@ static bool on_enter(void *ctx, struct task *task)
 	ensure_state(capture, task);
 	wanted = handler && handler->enter(capture, task);
 	if (!wanted)
-		open_call_done(capture, &ctask_of(task)->open);
+		open_call_done(capture, task);
 	return wanted;
 }
 
@@ -125,12 +134,12 @@ static void on_exit_of_call(void *ctx, struct task *task)
 	struct capture *capture = ctx;
 
 	handlers[task->call.row->op]->exit(capture, task);
-	open_call_done(capture, &ctask_of(task)->open);
+	open_call_done(capture, task);
 }
 
 static void on_drop(void *ctx, struct task *task)
 {
-	open_call_done(ctx, &ctask_of(task)->open);
+	open_call_done(ctx, task);
 }
 
 /* A thread of the parent is in a call that makes descriptors: the child may have got one of them.
@@ -154,13 +163,17 @@ static void on_fork(void *ctx, struct task *parent, struct task *child, uint64_t
 		proc_begin(capture, child->proc,
 			   flags & CLONE_FILES ? fdtable_get(from->fds) : fdtable_copy(from->fds));
 		cproc_of(child)->executed = from->executed;
+		cproc_of(child)->ring = false;
 		if (may_be_making_sockets(parent->proc))
 			child->proc->widen_wanted = true;
 	}
 	if (!child->user)
 		task_begin(child, ctask_of(parent)->comm);
-	if (child->proc != parent->proc)
-		emit_process(capture, child, PROCESS_FORK, parent->proc->pid);
+	if (child->proc == parent->proc)
+		return;
+	emit_process(capture, child, PROCESS_FORK, parent->proc->pid);
+	if (from->ring)
+		ring_found(capture, child, "inherited");
 }
 
 static void on_orphan(void *ctx, struct task *task)
@@ -181,9 +194,10 @@ static void on_exec(void *ctx, struct task *task)
 	struct cproc *cproc;
 
 	ensure_state(capture, task);
-	open_call_done(capture, &ctask_of(task)->open);
+	open_call_done(capture, task);
 	read_comm(task, ctask_of(task)->comm);
 	cproc = cproc_of(task);
+	stack_forget(cproc);
 	/* It may stand for another thread now. */
 	if (cproc->pidfd >= 0)
 		close(cproc->pidfd);
@@ -197,7 +211,17 @@ static void on_exec(void *ctx, struct task *task)
 
 static void on_exiting(void *ctx, struct task *task)
 {
+	struct cproc *cproc;
+	unsigned int tasks = 0;
+
 	ensure_state(ctx, task);
+	cproc = cproc_of(task);
+	cproc->exiting++;
+	for (const struct task *one = task->proc->tasks; one; one = one->next)
+		tasks++;
+	/* The last one takes the descriptors with it. */
+	if (cproc->exiting >= tasks)
+		table_closing(ctx, task);
 }
 
 static void on_gone(void *ctx, struct task *task, int status, bool last)
@@ -208,6 +232,8 @@ static void on_gone(void *ctx, struct task *task, int status, bool last)
 	if (!task->user && !cproc)
 		return;
 	ensure_state(capture, task);
+	if (cproc && cproc->exiting)
+		cproc->exiting--;
 	if (last) {
 		cproc = cproc_of(task);
 		table_release(capture, task);
@@ -216,6 +242,7 @@ static void on_gone(void *ctx, struct task *task, int status, bool last)
 		map_take(&capture->procs, (uint64_t)task->proc->pid);
 		if (cproc->pidfd >= 0)
 			close(cproc->pidfd);
+		stack_forget(cproc);
 		free(cproc);
 		task->proc->user = NULL;
 	}

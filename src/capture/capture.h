@@ -11,13 +11,20 @@
 struct capture;
 
 struct capture_options {
-	bool again;    /* EAGAIN is an event, too (--errors) */
-	bool lsan_off; /* no note about LeakSanitizer: it was switched off */
+	bool again;         /* EAGAIN is an event, too (--errors) */
+	bool lsan_off;      /* no note about LeakSanitizer: it was switched off */
+	bool unix_sockets;  /* local sockets, too */
+	bool all_fds;       /* files, pipes and terminals, too */
+	bool no_io_uring;   /* io_uring_setup fails with ENOSYS */
+	bool stack;         /* where in the program each call was made */
+	uint64_t max_bytes; /* kept of one message; 0: all */
 };
 
-/* The sink is borrowed, and finished by its owner. */
-struct capture *capture_new(const struct capture_options *options, struct sink *sink);
+struct capture *capture_new(const struct capture_options *options);
 void capture_free(struct capture *capture);
+
+/* Where the events go; borrowed, and finished by its owner. To be set before anything is started. */
+void capture_set_sink(struct capture *capture, struct sink *sink);
 
 /* For tracer_new: the ops, with the capture as ctx; then the tracer, before anything is started. */
 extern const struct tracer_ops capture_ops;

@@ -1,68 +1,118 @@
 /*
  * Calls that move bytes. What is sent is copied at the entry, as the program may change it while
- * the call is blocked; what is received, at the exit.
+ * the call is blocked; what is received, at the exit. One event a message.
  */
 #include "base/addr.h"
 #include "base/clock.h"
 #include "base/own.h"
+#include "capture/message.h"
 #include "capture/state.h"
 #include "tracer/mem.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 
-void open_call_done(struct capture *capture, struct open_call *open)
+/* UIO_MAXIOV: the kernel takes no more messages at once. */
+#define MESSAGES_MAX 1024U
+
+/* Of one sendmmsg, what is copied at the entry; the rest at the exit. */
+#define BATCH_COPY_MAX (1U << 20)
+
+void open_call_done(struct capture *capture, struct task *task)
 {
+	struct open_call *open = &ctask_of(task)->open;
+
+	/* The last that could move bytes on a socket whose descriptors are closed. */
+	if (open->sock && !open->sock->fds && open->sock->refs == 1)
+		audit_end(capture, task, open->fd, open->sock);
 	sock_put(&capture->socks, open->sock);
-	event_unref(open->event);
-	gather_done(&open->gather);
+	for (size_t i = 0; i < open->count; i++)
+		message_done(&open->messages[i]);
+	free(open->messages);
+	transfer_free(open->transfer);
 	*open = (struct open_call){ 0 };
 }
 
-static uint32_t call_flags(const struct task *task)
+struct message_call data_call(const struct capture *capture, const struct task *task,
+			      const struct sock *sock)
 {
 	const struct sys_row *row = task->call.row;
+	uint32_t flags = row->flags >= 0 ? (uint32_t)task->call.args[row->flags] : 0;
 
-	return row->flags >= 0 ? (uint32_t)task->call.args[row->flags] : 0;
+	return (struct message_call){
+		.dir = row->dir == SYS_OUT ? DIR_OUT : DIR_IN,
+		.name = row->name,
+		.flags = flags,
+		.max_bytes = capture->options.max_bytes,
+		.is_stream = !event_proto_is_datagram(sock->info.proto),
+		.path = sock->path,
+		.discards = flags & MSG_TRUNC && sock->info.proto == PROTO_TCP,
+	};
 }
 
-static struct event *new_data(const struct task *task, size_t room)
+static size_t message_count(const struct task *task)
 {
 	const struct sys_row *row = task->call.row;
-	struct event *event = event_new(EVENT_DATA, room);
+	uint32_t count;
 
-	event->data.dir = row->dir == SYS_OUT ? DIR_OUT : DIR_IN;
-	event->data.layer = LAYER_WIRE;
-	event->data.call = row->name;
-	event->data.payload = event_room(event, room);
-	return event;
+	if (row->shape != SHAPE_MMSG)
+		return 1;
+	count = (uint32_t)task->call.args[row->len];
+	return count < MESSAGES_MAX ? count : MESSAGES_MAX;
 }
 
-static void read_destination(struct open_call *open, const struct task *task)
+static void read_msg(struct message *message, const struct task *task, uint64_t at)
 {
-	const struct sys_row *row = task->call.row;
 	struct gather_msg msg;
 
-	if (row->shape == SHAPE_MSG) {
-		if (!gather_msghdr(&msg, task, task->call.args[row->data]))
-			gather_addr(&open->addr, task, msg.name, msg.namelen);
-	} else if (row->addr >= 0) {
-		gather_addr(&open->addr, task, task->call.args[row->addr],
-			    task->call.args[row->addrlen]);
+	if (gather_msghdr(&msg, task, at)) {
+		message->gather.unreadable = true;
+		return;
+	}
+	gather_iov(&message->gather, task, msg.iov, msg.iovlen);
+	gather_addr(&message->addr, task, msg.name, msg.namelen);
+	control_read(&message->control, task, msg.control, msg.controllen);
+	message->flags = msg.flags;
+}
+
+/* Where message number `index` is, who it goes to, what goes with it. */
+static void read_message(struct message *message, const struct task *task, size_t index)
+{
+	const struct sys_row *row = task->call.row;
+	const uint64_t *args = task->call.args;
+
+	switch (row->shape) {
+	case SHAPE_MSG:
+		read_msg(message, task, args[row->data]);
+		break;
+	case SHAPE_MMSG:
+		read_msg(message, task, args[row->data] + index * gather_mmsg_size(task));
+		break;
+	default:
+		gather_call(&message->gather, task);
+		if (row->addr >= 0 && row->dir == SYS_OUT)
+			gather_addr(&message->addr, task, args[row->addr], args[row->addrlen]);
 	}
 }
 
-static void enter_out(struct open_call *open, const struct task *task)
+static void enter_out(struct capture *capture, struct open_call *open, const struct task *task)
 {
-	ssize_t copied;
+	struct message_call call = data_call(capture, task, open->sock);
+	uint64_t copied = 0;
 
-	read_destination(open, task);
-	if (gather_call(&open->gather, task) || open->gather.total > ENTRY_COPY_MAX)
-		return;
-	open->event = new_data(task, open->gather.total);
-	copied = gather_copy(&open->gather, task, open->event->data.payload, open->gather.total);
-	open->copied = copied > 0 ? (uint64_t)copied : 0;
+	open->count = message_count(task);
+	open->messages = own_zalloc(open->count * sizeof(*open->messages));
+	for (size_t i = 0; i < open->count; i++) {
+		struct message *message = &open->messages[i];
+
+		read_message(message, task, i);
+		if (copied > BATCH_COPY_MAX)
+			continue;
+		message_copy_out(message, task, &call);
+		copied += message->copied;
+	}
 }
 
 static void enter_in(struct open_call *open, const struct task *task)
@@ -75,150 +125,33 @@ static void enter_in(struct open_call *open, const struct task *task)
 		open->addr_room = room;
 }
 
-/* A call that is of interest only for the descriptors that may come with it. */
-static bool may_pass_descriptors(const struct task *task)
+static bool is_message_in(const struct task *task)
 {
 	const struct sys_row *row = task->call.row;
-	struct gather_msg msg;
 
-	return row->shape == SHAPE_MSG && row->dir == SYS_IN &&
-	       !gather_msghdr(&msg, task, task->call.args[row->data]) && msg.controllen;
+	return row->dir == SYS_IN && (row->shape == SHAPE_MSG || row->shape == SHAPE_MMSG);
 }
 
 static bool data_enter(struct capture *capture, struct task *task)
 {
 	struct open_call *open = &ctask_of(task)->open;
 	int fd = (int)task->call.args[task->call.row->fd];
-	struct sock *sock = descriptor_sock(capture, task, fd);
+	struct sock *sock;
+
+	if (named_enter(capture, task, fd, NULL))
+		return false;
+	sock = descriptor_sock(capture, task, fd);
 
 	open->fd = fd;
+	/* Descriptors may come with a message on a socket that is of no interest itself. */
 	if (!sock)
-		return may_pass_descriptors(task);
+		return is_message_in(task);
 	open->sock = sock_get(sock);
 	if (task->call.row->dir == SYS_OUT)
-		enter_out(open, task);
+		enter_out(capture, open, task);
 	else
 		enter_in(open, task);
 	return true;
-}
-
-static uint32_t event_flags(const struct task *task)
-{
-	uint32_t flags = call_flags(task);
-
-	return (flags & MSG_PEEK ? FLAG_PEEK : 0U) | (flags & MSG_OOB ? FLAG_OOB : 0U) |
-	       (flags & MSG_ERRQUEUE ? FLAG_ERRQUEUE : 0U);
-}
-
-/* Address of the peer that a datagram came from, and the flags that the kernel wrote back. */
-static uint32_t read_source(struct open_call *open, const struct task *task)
-{
-	const struct sys_row *row = task->call.row;
-	struct gather_msg msg;
-	uint32_t len;
-
-	if (row->shape == SHAPE_MSG) {
-		if (gather_msghdr(&msg, task, task->call.args[row->data]))
-			return 0;
-		gather_addr(&open->addr, task, msg.name, msg.namelen);
-		return msg.flags;
-	}
-	if (open->addr_room &&
-	    !mem_read_all(task->tid, task->call.args[row->addrlen], &len, sizeof(len)))
-		gather_addr(&open->addr, task, task->call.args[row->addr],
-			    len < open->addr_room ? len : open->addr_room);
-	return 0;
-}
-
-/* A stream's bytes, read with MSG_TRUNC, never reach the buffer (tcp(7)). */
-static bool discards(const struct open_call *open, const struct task *task)
-{
-	return call_flags(task) & MSG_TRUNC && open->sock->info.proto == PROTO_TCP;
-}
-
-/* What was received; the result may exceed the room when MSG_TRUNC was asked for. */
-static struct event *event_in(struct open_call *open, const struct task *task)
-{
-	uint32_t msg_flags = read_source(open, task);
-	uint64_t ret = (uint64_t)task->call.ret, len = ret;
-	struct event *event;
-	ssize_t copied;
-
-	if (gather_call(&open->gather, task))
-		open->gather.total = ret;
-	if (len > open->gather.total)
-		len = open->gather.total;
-	event = new_data(task, len);
-	copied = discards(open, task) ? 0
-				      : gather_copy(&open->gather, task, event->data.payload, len);
-	event->data.len = len;
-	event->data.captured = copied > 0 ? (uint64_t)copied : 0;
-	event->data.flags = event_flags(task);
-	if (ret > len)
-		event->data.full = ret;
-	if (ret > len || msg_flags & MSG_TRUNC)
-		event->data.flags |= FLAG_TRUNC;
-	if (!ret && open->gather.total && !event_proto_is_datagram(open->sock->info.proto))
-		event->data.flags |= FLAG_EOF;
-	return event;
-}
-
-/* Gives back what a copy made for a large request has too much. */
-static struct event *fit(struct event *event, uint64_t len)
-{
-	struct event *small;
-
-	if (event->room_size - len < 4096)
-		return event;
-	small = event_new(EVENT_DATA, len);
-	small->data = event->data;
-	small->data.payload = event_room(small, len);
-	memcpy(small->data.payload, event->data.payload, len);
-	event_unref(event);
-	return small;
-}
-
-static struct event *event_out(struct open_call *open, const struct task *task)
-{
-	uint64_t len = (uint64_t)task->call.ret;
-	struct event *event = open->event;
-	ssize_t copied;
-
-	open->event = NULL;
-	if (event) {
-		if (open->copied > len)
-			open->copied = len;
-		event = fit(event, open->copied);
-	} else {
-		event = new_data(task, len);
-		copied = gather_copy(&open->gather, task, event->data.payload, len);
-		open->copied = copied > 0 ? (uint64_t)copied : 0;
-	}
-	event->data.len = len;
-	event->data.captured = open->copied;
-	event->data.flags = event_flags(task);
-	return event;
-}
-
-static struct event *event_error(const struct task *task)
-{
-	struct event *event = new_data(task, 0);
-
-	event->data.error = (int)-task->call.ret;
-	event->data.flags = event_flags(task);
-	return event;
-}
-
-static void fill_ends(struct capture *capture, struct event_data *data, struct open_call *open)
-{
-	struct sock *sock = open->sock;
-
-	data->fd = open->fd;
-	data->conn = sock_conn(capture, sock);
-	data->proto = sock->info.proto;
-	data->local = sock->info.local;
-	data->remote = event_proto_is_datagram(data->proto) && open->addr.len ? open->addr
-									      : sock->info.remote;
 }
 
 /*
@@ -230,60 +163,161 @@ static void settle(struct task *task, struct open_call *open)
 	struct sock *sock = open->sock;
 	struct sock_info info;
 
-	if (sock->settled || descriptor_ask(task, open->fd, &info) ||
-	    info.inode != sock->info.inode)
+	if (sock->settled)
 		return;
+	if (sock->path || descriptor_ask(task, open->fd, &info) || info.inode != sock->info.inode) {
+		sock->settled = sock->path != NULL;
+		return;
+	}
 	sock->info.local = info.local;
 	sock->info.remote = info.remote;
 	sock->settled = event_proto_is_datagram(info.proto) ? addr_port(&info.local) != 0
 							    : !addr_is_empty(&info.remote);
 }
 
-static bool is_again(const struct task *task)
+static void fill_ends(struct capture *capture, struct event *event, const struct open_call *open,
+		      const struct message *message)
 {
-	return task->call.ret == -EAGAIN || task->call.ret == -EWOULDBLOCK;
+	struct event_data *data = &event->data;
+	struct sock *sock = open->sock;
+
+	data->fd = open->fd;
+	data->conn = sock->path ? 0 : sock_conn(capture, sock);
+	data->proto = sock->info.proto;
+	data->local = sock->info.local;
+	data->remote = event_proto_is_datagram(data->proto) && message->addr.len
+			       ? message->addr
+			       : sock->info.remote;
+	if (sock->ktls[data->dir]) {
+		data->layer = LAYER_PLAIN;
+		data->flags |= FLAG_KTLS;
+	}
 }
 
-static void data_done(struct capture *capture, struct task *task)
+void data_emit(struct capture *capture, struct task *task, struct event *event,
+	       const struct message *message, uint64_t missing, const char *reason)
 {
 	struct open_call *open = &ctask_of(task)->open;
-	uint64_t dur = clock_monotonic() - task->call.entered;
+
+	emit_stamp(event, task);
+	event->data.dur = clock_monotonic() - task->call.entered;
+	settle(task, open);
+	fill_ends(capture, event, open, message);
+	open->sock->moved[event->data.dir] += event_moved(event);
+	stack_add(capture, task, event);
+	emit_event(capture, event);
+	if (missing)
+		emit_loss(capture, task, reason, open->fd, open->sock, missing, 1);
+}
+
+/* Address of the peer that a datagram came from. */
+static void read_source(struct message *message, const struct open_call *open,
+			const struct task *task)
+{
+	const struct sys_row *row = task->call.row;
+	uint32_t len;
+
+	if (open->addr_room &&
+	    !mem_read_all(task->tid, task->call.args[row->addrlen], &len, sizeof(len)))
+		gather_addr(&message->addr, task, task->call.args[row->addr],
+			    len < open->addr_room ? len : open->addr_room);
+}
+
+/* Only the kernel can tell a seqpacket's end from an empty packet. */
+static bool peer_has_ended(struct task *task, int fd)
+{
+	int own auto_close = descriptor_dup(task, fd);
+	struct pollfd pfd = { .fd = own, .events = POLLRDHUP };
+
+	return own >= 0 && poll(&pfd, 1, 0) == 1 && pfd.revents & (POLLRDHUP | POLLHUP);
+}
+
+static void message_in(struct capture *capture, struct task *task, size_t index, uint64_t ret)
+{
+	struct open_call *open = &ctask_of(task)->open;
+	struct message message = { 0 };
+	struct message_call call;
 	struct event *event;
 	uint64_t missing;
 
-	if (task->call.ret < 0)
-		event = event_error(task);
-	else if (task->call.row->dir == SYS_OUT)
-		event = event_out(open, task);
+	read_message(&message, task, index);
+	scm_receive(capture, task, &message.control);
+	if (open->sock) {
+		call = data_call(capture, task, open->sock);
+		if (!ret && open->sock->info.proto == PROTO_UNIX_SEQPACKET)
+			call.is_stream = peer_has_ended(task, open->fd);
+		read_source(&message, open, task);
+		event = message_event_in(&message, task, &call, ret, &missing);
+		data_emit(capture, task, event, &message, missing,
+			  call.discards ? "discarded" : "unreadable");
+	}
+	message_done(&message);
+}
+
+static void message_out(struct capture *capture, struct task *task, size_t index, uint64_t ret)
+{
+	struct open_call *open = &ctask_of(task)->open;
+	struct message_call call = data_call(capture, task, open->sock);
+	struct event *event;
+	uint64_t missing;
+
+	if (index >= open->count)
+		return;
+	event = message_event_out(&open->messages[index], task, &call, ret, &missing);
+	data_emit(capture, task, event, &open->messages[index], missing, "unreadable");
+}
+
+/* sendmmsg and recvmmsg return how many messages were moved, and write the length of each. */
+static void many_done(struct capture *capture, struct task *task,
+		      void (*one)(struct capture *, struct task *, size_t, uint64_t))
+{
+	uint64_t at = task->call.args[task->call.row->data];
+	size_t size = gather_mmsg_size(task);
+	uint32_t len;
+
+	for (size_t i = 0; i < (size_t)task->call.ret && i < MESSAGES_MAX; i++) {
+		if (mem_read_all(task->tid, at + i * size + gather_mmsg_len_offset(task), &len,
+				 sizeof(len)))
+			break;
+		one(capture, task, i, len);
+	}
+}
+
+static void calls_done(struct capture *capture, struct task *task)
+{
+	void (*one)(struct capture *, struct task *, size_t, uint64_t) =
+		task->call.row->dir == SYS_OUT ? message_out : message_in;
+
+	if (task->call.row->shape == SHAPE_MMSG)
+		many_done(capture, task, one);
 	else
-		event = event_in(open, task);
-	emit_stamp(event, task);
-	event->data.dur = dur;
-	settle(task, open);
-	fill_ends(capture, &event->data, open);
-	missing = event->data.error ? 0 : event->data.len - event->data.captured;
-	open->sock->moved[event->data.dir] += event_moved(event);
-	emit_event(capture, event);
-	if (missing)
-		emit_loss(capture, task, discards(open, task) ? "discarded" : "unreadable",
-			  open->fd, open->sock, missing, 1);
+		one(capture, task, 0, (uint64_t)task->call.ret);
+}
+
+void data_failed(struct capture *capture, struct task *task)
+{
+	struct open_call *open = &ctask_of(task)->open;
+	struct message none = { 0 };
+	struct message_call call;
+
+	if (ret_restarts(task->call.ret))
+		return;
+	if (task->call.ret == -EAGAIN) {
+		capture->totals.calls_again++;
+		if (!capture->options.again)
+			return;
+	}
+	call = data_call(capture, task, open->sock);
+	data_emit(capture, task, message_event_error(&call, (int)-task->call.ret),
+		  open->count ? &open->messages[0] : &none, 0, NULL);
 }
 
 static void data_exit(struct capture *capture, struct task *task)
 {
-	struct open_call *open = &ctask_of(task)->open;
-
-	if (task->call.row->shape == SHAPE_MSG && task->call.row->dir == SYS_IN &&
-	    task->call.ret >= 0)
-		scm_receive(capture, task);
-	if (!open->sock)
-		return;
-	if (is_again(task))
-		capture->totals.calls_again++;
-	if (is_again(task) && !capture->options.again)
-		return;
-	if (!ret_restarts(task->call.ret))
-		data_done(capture, task);
+	if (task->call.ret >= 0)
+		calls_done(capture, task);
+	else if (ctask_of(task)->open.sock)
+		data_failed(capture, task);
 }
 
 const struct op_handler data_handler = { data_enter, data_exit };

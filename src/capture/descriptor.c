@@ -17,6 +17,7 @@ static bool close_enter(struct capture *capture, struct task *task)
 {
 	int fd = (int)task->call.args[0];
 
+	descriptor_closing(capture, task, fd);
 	descriptor_released(capture, task, fd, fdtable_forget(cproc_of(task)->fds, fd));
 	return false;
 }
@@ -41,8 +42,10 @@ static bool close_range_enter(struct capture *capture, struct task *task)
 	fdtable_forget_others(table);
 	fds = fdtable_sockets(table, &count);
 	for (size_t i = 0; i < count; i++)
-		if ((uint32_t)fds[i] >= first && (uint32_t)fds[i] <= last)
+		if ((uint32_t)fds[i] >= first && (uint32_t)fds[i] <= last) {
+			descriptor_closing(capture, task, fds[i]);
 			descriptor_released(capture, task, fds[i], fdtable_forget(table, fds[i]));
+		}
 	return false;
 }
 
@@ -55,6 +58,8 @@ static bool dup_enter(struct capture *capture, struct task *task)
 
 	if (sock)
 		open->sock = sock_get(sock);
+	if (task->call.row->op == OP_DUP_TO && task->call.args[0] != task->call.args[1])
+		descriptor_closing(capture, task, (int)task->call.args[1]);
 	/* dup2 onto a number also closes what it was. */
 	return sock || task->call.row->op == OP_DUP_TO;
 }
@@ -110,6 +115,15 @@ static bool lock_enter(struct capture *capture, struct task *task)
 }
 
 const struct op_handler lock_handler = { lock_enter, NULL };
+
+/* What close-on-exec will close is closed when we hear of the exec. */
+static bool execve_enter(struct capture *capture, struct task *task)
+{
+	table_closing(capture, task);
+	return false;
+}
+
+const struct op_handler execve_handler = { execve_enter, NULL };
 
 static bool prctl_enter(struct capture *capture, struct task *task)
 {

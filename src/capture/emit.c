@@ -97,6 +97,9 @@ void emit_socket(struct capture *capture, struct task *task, enum socket_event w
 	event->socket.local = sock->info.local;
 	event->socket.remote = sock->info.remote;
 	event->socket.error = error;
+	event->socket.has_cred =
+		sock->info.has_cred && (what == SOCKET_CONNECT || what == SOCKET_ACCEPT);
+	event->socket.cred = sock->info.cred;
 	emit_event(capture, event);
 }
 

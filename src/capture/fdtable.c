@@ -65,6 +65,15 @@ bool fdtable_has_socket(const struct fdtable *table)
 	return false;
 }
 
+unsigned int fdtable_count(const struct fdtable *table, const struct sock *sock)
+{
+	unsigned int count = 0;
+
+	MAP_FOR_EACH(node, &table->fds)
+		count += map_value(node) == sock;
+	return count;
+}
+
 static int compare_fds(const void *a, const void *b)
 {
 	return *(const int *)a - *(const int *)b;

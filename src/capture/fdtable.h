@@ -39,6 +39,9 @@ struct sock *fdtable_forget(struct fdtable *table, int fd);
 /* True if any descriptor is a captured socket. */
 bool fdtable_has_socket(const struct fdtable *table);
 
+/* How many of the table's descriptors are that socket. */
+unsigned int fdtable_count(const struct fdtable *table, const struct sock *sock);
+
 /* The sockets' descriptors in ascending order; *ret_count of them, the caller frees the array. */
 int *fdtable_sockets(const struct fdtable *table, size_t *ret_count);
 

@@ -68,8 +68,10 @@ int gather_iov(struct gather *gather, const struct task *task, uint64_t iov, uin
 			gather->pieces[i].iov_len = TOTAL_MAX - gather->total;
 		gather->total += gather->pieces[i].iov_len;
 	}
-	if (result)
+	if (result) {
 		gather->count = 0;
+		gather->unreadable = true;
+	}
 	return result;
 }
 
@@ -120,10 +122,22 @@ int gather_call(struct gather *gather, const struct task *task)
 	case SHAPE_MSG:
 		result = gather_msghdr(&msg, task, args[row->data]);
 		return result ? result : gather_iov(gather, task, msg.iov, msg.iovlen);
+	case SHAPE_MMSG:
 	case SHAPE_NONE:
 		break;
 	}
 	return -EINVAL;
+}
+
+size_t gather_mmsg_size(const struct task *task)
+{
+	return task->call.abi->word == 8 ? sizeof(struct msghdr64) + 8
+					 : sizeof(struct msghdr32) + 4;
+}
+
+size_t gather_mmsg_len_offset(const struct task *task)
+{
+	return task->call.abi->word == 8 ? sizeof(struct msghdr64) : sizeof(struct msghdr32);
 }
 
 void gather_done(struct gather *gather)

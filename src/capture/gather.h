@@ -19,7 +19,8 @@ struct gather {
 	struct iovec *pieces; /* remote addresses; points to one, or into heap */
 	struct iovec one;
 	size_t count;
-	uint64_t total; /* bytes asked for */
+	uint64_t total;  /* bytes asked for */
+	bool unreadable; /* the descriptions were not there: nothing is known of the bytes */
 };
 
 /* struct msghdr, of 32- or 64-bit programs. */
@@ -34,6 +35,11 @@ struct gather_msg {
 int gather_call(struct gather *gather, const struct task *task);
 int gather_iov(struct gather *gather, const struct task *task, uint64_t iov, uint64_t count);
 int gather_msghdr(struct gather_msg *ret_msg, const struct task *task, uint64_t at);
+
+/* struct mmsghdr: its size, and where in it the number of bytes stands. */
+size_t gather_mmsg_size(const struct task *task);
+size_t gather_mmsg_len_offset(const struct task *task);
+
 void gather_done(struct gather *gather);
 
 /* Copies up to len bytes; returns how many were readable from the start, or -ESRCH. */

@@ -56,6 +56,7 @@ void sock_put(struct sock_table *table, struct sock *sock)
 		return;
 	if (key_of(&sock->info) > 1)
 		map_take(&table->by_key, key_of(&sock->info));
+	free(sock->path);
 	free(sock);
 }
 
@@ -133,30 +134,40 @@ static void ask_addresses(int fd, struct sock_info *info)
 		addr_from_bytes(&info->remote, &ss, len);
 }
 
-int sock_ask(int pidfd, int fd, struct sock_info *ret_info)
+static void ask_peer(int fd, struct sock_info *info)
 {
-	int own auto_close = (int)syscall(SYS_pidfd_getfd, pidfd, fd, 0);
+	struct ucred cred;
+	socklen_t len = sizeof(cred);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) || cred.pid <= 0)
+		return;
+	info->has_cred = true;
+	info->cred = (struct event_cred){ cred.pid, cred.uid, cred.gid };
+}
+
+int sock_ask(int fd, struct sock_info *ret_info)
+{
 	struct sock_info info = { 0 };
 	uint64_t cookie;
 	socklen_t len = sizeof(cookie);
 	struct stat st;
 	int domain;
 
-	if (own < 0)
-		return -errno;
-	if (fstat(own, &st))
+	if (fstat(fd, &st))
 		return -errno;
 	if (!S_ISSOCK(st.st_mode))
 		return -ENOTSOCK;
 	info.inode = st.st_ino;
 	/* SO_COOKIE: Linux 4.12. */
-	if (!getsockopt(own, SOL_SOCKET, SO_COOKIE, &cookie, &len))
+	if (!getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &len))
 		info.cookie = cookie;
-	domain = int_option(own, SO_DOMAIN);
+	domain = int_option(fd, SO_DOMAIN);
 	info.family = sock_family(domain);
-	info.proto = sock_proto(domain, int_option(own, SO_TYPE), int_option(own, SO_PROTOCOL));
-	info.listening = int_option(own, SO_ACCEPTCONN) != 0;
-	ask_addresses(own, &info);
+	info.proto = sock_proto(domain, int_option(fd, SO_TYPE), int_option(fd, SO_PROTOCOL));
+	info.listening = int_option(fd, SO_ACCEPTCONN) != 0;
+	ask_addresses(fd, &info);
+	if (info.family == FAMILY_UNIX && info.remote.len)
+		ask_peer(fd, &info);
 	*ret_info = info;
 	return 0;
 }

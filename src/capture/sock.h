@@ -21,6 +21,20 @@ struct sock_info {
 	struct addr local;
 	struct addr remote;
 	bool listening;
+	bool has_cred;
+	struct event_cred cred; /* SO_PEERCRED, of connected unix sockets */
+};
+
+/* The kernel's count of a TCP socket's bytes, and what it is compared with; audit.c. */
+struct audit_counts {
+	uint64_t bytes[DIRS];
+	bool vague; /* up to one too many */
+};
+
+struct audit {
+	bool begun, ended;
+	uint64_t base[DIRS]; /* the kernel's count where ours began */
+	struct audit_counts final;
 };
 
 struct sock {
@@ -30,6 +44,10 @@ struct sock {
 	unsigned int fds;  /* descriptors in traced processes */
 	bool connecting;   /* connect() said EINPROGRESS */
 	bool settled;      /* both ends are known as far as they will be */
+	bool ktls[DIRS];   /* the kernel encrypts: what is moved is plaintext */
+	bool zerocopy;     /* has received by TCP_ZEROCOPY_RECEIVE */
+	struct audit audit;
+	char *path; /* of a file, pipe or terminal; NULL for sockets */
 	uint64_t moved[DIRS];
 };
 
@@ -47,11 +65,10 @@ struct sock *sock_get(struct sock *sock);
 void sock_put(struct sock_table *table, struct sock *sock);
 
 /*
- * Asks the kernel about descriptor fd of a stopped process, through a duplicate of it (pidfd_getfd,
- * Linux 5.6), so the answers are those of the process's own network namespace. 0; -EBADF: no such
- * descriptor; -ENOTSOCK; -ESRCH; another -errno where the kernel forbids it.
+ * Asks the kernel about a socket, by a duplicate of its descriptor (pidfd_getfd, Linux 5.6): the
+ * answers are those of the socket's own network namespace. 0, -ENOTSOCK or another -errno.
  */
-int sock_ask(int pidfd, int fd, struct sock_info *ret_info);
+int sock_ask(int fd, struct sock_info *ret_info);
 
 /* Names for the arguments of socket(2): the family and protocol of the events. */
 enum event_family sock_family(int domain);

@@ -4,7 +4,8 @@
 #include "tracer/mem.h"
 
 #include <errno.h>
-#include <linux/net.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 static bool want_exit(struct capture *capture, struct task *task)
@@ -38,6 +39,8 @@ static void made_socket(struct capture *capture, struct task *task, int fd, enum
 
 	if (!sock)
 		return;
+	if (what == SOCKET_ACCEPT)
+		audit_begin(sock, false);
 	emit_socket(capture, task, what, fd, sock, 0);
 	table_widen(capture, task);
 }
@@ -46,8 +49,11 @@ static void socket_exit(struct capture *capture, struct task *task)
 {
 	struct sock_info fallback = info_of_args(task);
 
-	if (task->call.ret >= 0)
-		made_socket(capture, task, (int)task->call.ret, SOCKET_OPEN, &fallback);
+	/* A narrow process's local socket counts when it is used: named_enter. */
+	if (task->call.ret < 0 ||
+	    (fallback.family == FAMILY_UNIX && !task->proc->wide && !task->proc->follow_all))
+		return;
+	made_socket(capture, task, (int)task->call.ret, SOCKET_OPEN, &fallback);
 }
 
 const struct op_handler socket_handler = { socket_enter, socket_exit };
@@ -73,14 +79,15 @@ static bool sock_enter(struct capture *capture, struct task *task)
 	struct sock *sock;
 
 	open->fd = (int)task->call.args[row->fd];
-	sock = descriptor_sock(capture, task, open->fd);
-	if (!sock)
-		return false;
-	open->sock = sock_get(sock);
 	if (row->addr >= 0 && row->op != OP_ACCEPT)
 		gather_addr(&open->addr, task, task->call.args[row->addr],
 			    task->call.args[row->addrlen]);
-	return true;
+	if (named_enter(capture, task, open->fd, &open->addr))
+		return false;
+	sock = descriptor_sock(capture, task, open->fd);
+	if (sock)
+		open->sock = sock_get(sock);
+	return sock != NULL;
 }
 
 static void refresh(struct task *task, struct open_call *open)
@@ -153,15 +160,26 @@ static void connect_exit(struct capture *capture, struct task *task)
 	/* The second connect() of those who do not ask for SO_ERROR. */
 	if (sock->connecting && error == EISCONN)
 		error = 0;
+	if (!error || error == EINPROGRESS)
+		audit_begin(sock, true);
 	sock->connecting = error == EINPROGRESS;
 	emit_socket(capture, task, SOCKET_CONNECT, open->fd, sock, error);
 }
 
 const struct op_handler connect_handler = { sock_enter, connect_exit };
 
-static bool so_error_enter(struct capture *capture, struct task *task)
+static bool is_zerocopy(const struct task *task)
 {
-	return task->call.args[1] == SOL_SOCKET && sock_enter(capture, task) &&
+	return (uint32_t)task->call.args[1] == IPPROTO_TCP;
+}
+
+static bool getsockopt_enter(struct capture *capture, struct task *task)
+{
+	if (is_zerocopy(task))
+		return (uint32_t)task->call.args[2] == TCP_ZEROCOPY_RECEIVE &&
+		       sock_enter(capture, task);
+	return (uint32_t)task->call.args[1] == SOL_SOCKET &&
+	       (uint32_t)task->call.args[2] == SO_ERROR && sock_enter(capture, task) &&
 	       ctask_of(task)->open.sock->connecting;
 }
 
@@ -186,7 +204,15 @@ static void so_error_exit(struct capture *capture, struct task *task)
 	emit_socket(capture, task, SOCKET_CONNECT, open->fd, open->sock, error);
 }
 
-const struct op_handler so_error_handler = { so_error_enter, so_error_exit };
+static void getsockopt_exit(struct capture *capture, struct task *task)
+{
+	if (!is_zerocopy(task))
+		so_error_exit(capture, task);
+	else if (!task->call.ret)
+		zerocopy_received(capture, task);
+}
+
+const struct op_handler getsockopt_handler = { getsockopt_enter, getsockopt_exit };
 
 static void accept_exit(struct capture *capture, struct task *task)
 {
@@ -206,14 +232,8 @@ const struct op_handler accept_handler = { sock_enter, accept_exit };
 
 static void pidfd_getfd_exit(struct capture *capture, struct task *task)
 {
-	struct sock_info nothing = { 0 };
-	int fd = (int)task->call.ret;
-
-	if (fd < 0)
-		return;
-	descriptor_released(capture, task, fd, fdtable_forget(cproc_of(task)->fds, fd));
-	if (!task->proc->wide && descriptor_made(capture, task, fd, &nothing))
-		table_widen(capture, task);
+	if (task->call.ret >= 0)
+		descriptor_came(capture, task, (int)task->call.ret);
 }
 
 const struct op_handler pidfd_getfd_handler = { want_exit, pidfd_getfd_exit };

@@ -5,14 +5,12 @@
 #include "capture/capture.h"
 #include "capture/fdtable.h"
 #include "capture/gather.h"
+#include "capture/message.h"
 #include "capture/sock.h"
 
 #include <linux/sched.h>
 
 #define COMM_LEN 16
-
-/* Calls that ask for more are captured at their exit, so that only what was moved is copied. */
-#define ENTRY_COPY_MAX (256U << 10)
 
 struct capture {
 	struct capture_options options;
@@ -32,19 +30,22 @@ struct capture {
 struct cproc {
 	struct proc *proc;
 	struct fdtable *fds;
-	int pidfd;     /* -1: not opened yet */
-	bool executed; /* start was told */
+	int pidfd;             /* -1: not opened yet */
+	struct unwind *unwind; /* of this program, with --stack; NULL: not made yet */
+	bool executed;         /* start was told */
+	bool ring;             /* has an io_uring */
+	unsigned int exiting;  /* tasks that are about to end */
 };
 
 /* A call that is under way: what was learned at its entry. */
 struct open_call {
 	struct sock *sock; /* one reference; NULL: none is concerned */
 	int fd;
-	struct event *event;  /* the bytes, where they were copied at the entry */
-	uint64_t copied;      /* how many of them */
-	struct gather gather; /* where the bytes are, where they are copied at the exit */
-	struct addr addr;     /* destination of sendto and sendmsg, argument of bind and connect */
-	uint64_t addr_room;   /* recvfrom: room for the peer's address */
+	struct message *messages; /* what a sending call was given */
+	size_t count;
+	struct addr addr;          /* argument of bind and connect */
+	uint64_t addr_room;        /* recvfrom: room for the peer's address */
+	struct transfer *transfer; /* sendfile and splice: the other side */
 };
 
 /* task::user */
@@ -70,20 +71,32 @@ struct op_handler {
 };
 
 extern const struct op_handler data_handler, socket_handler, socketpair_handler, bind_handler,
-	listen_handler, connect_handler, accept_handler, shutdown_handler, so_error_handler,
+	listen_handler, connect_handler, accept_handler, shutdown_handler, getsockopt_handler,
 	close_handler, close_range_handler, dup_handler, dup_to_handler, unshare_handler,
-	pidfd_getfd_handler, lock_handler, prctl_handler;
+	pidfd_getfd_handler, lock_handler, prctl_handler, sendfile_handler, splice_handler,
+	setsockopt_handler, io_uring_handler, execve_handler;
 
 /* adopt.c: what is this descriptor? Borrowed; NULL where it is nothing that we capture. */
 struct sock *descriptor_sock(struct capture *capture, struct task *task, int fd);
 /* Asks the kernel about a descriptor of the task. 0 or -errno, as sock_ask. */
 int descriptor_ask(struct task *task, int fd, struct sock_info *ret_info);
+/*
+ * A process that is still narrow uses a socket by name (--unix: until then its local sockets do not
+ * count, as most are the name service's). True: it was widened, and the call will be made again.
+ */
+bool named_enter(struct capture *capture, struct task *task, int fd, const struct addr *addr);
+/* A duplicate of the task's descriptor, ours to close, or -errno. */
+int descriptor_dup(struct task *task, int fd);
 /* A call made this descriptor: puts it in the table. The socket, borrowed; NULL: not captured. */
 struct sock *descriptor_made(struct capture *capture, struct task *task, int fd,
 			     const struct sock_info *fallback);
 /* The table no longer holds it: tells a close where it was the last one. Accepts NULL. */
 void descriptor_released(struct capture *capture, struct task *task, int fd, struct sock *sock);
 bool sock_is_wanted(const struct capture *capture, const struct sock_info *info);
+/* The descriptor is about to be closed; to be called before the table is changed. */
+void descriptor_closing(struct capture *capture, struct task *task, int fd);
+/* … and all of the table that may go with the process's end or an exec. */
+void table_closing(struct capture *capture, struct task *task);
 /* All descriptors of the task's process are gone (exit), or its table must be its own (exec). */
 void table_release(struct capture *capture, struct task *task);
 void table_unshare(struct capture *capture, struct task *task);
@@ -108,10 +121,41 @@ void emit_event(struct capture *capture, struct event *event);
 uint64_t sock_conn(struct capture *capture, struct sock *sock);
 
 /* data.c: releases what an open call holds. */
-void open_call_done(struct capture *capture, struct open_call *open);
+void open_call_done(struct capture *capture, struct task *task);
+struct message_call data_call(const struct capture *capture, const struct task *task,
+			      const struct sock *sock);
+/* Completes and emits a data event of the task's call on open.sock; a loss too if bytes are missing. */
+void data_emit(struct capture *capture, struct task *task, struct event *event,
+	       const struct message *message, uint64_t missing, const char *reason);
+/* The call on open.sock failed. */
+void data_failed(struct capture *capture, struct task *task);
 
-/* scm.c: descriptors that came with a received message (SCM_RIGHTS) are taken in. */
-void scm_receive(struct capture *capture, struct task *task);
+/* audit.c */
+void audit_begin(struct sock *sock, bool active);
+/* A connection that was there before us: a loss where bytes were moved on it. */
+void audit_adopt(struct capture *capture, struct task *task, int fd, struct sock *sock);
+/* The last descriptor is about to be closed: what does the kernel say? */
+void audit_close(struct task *task, int fd, struct sock *sock);
+/* Nothing more can come: a loss where the kernel has moved more than we have seen. */
+void audit_end(struct capture *capture, struct task *task, int fd, struct sock *sock);
+
+/* notice.c */
+bool descriptor_is_ring(const struct task *task, int fd);
+void ring_found(struct capture *capture, struct task *task, const char *how);
+void zerocopy_received(struct capture *capture, struct task *task);
+
+/* transfer.c */
+void transfer_free(struct transfer *transfer);
+
+/* stack.c: adds to a data event where in the program the call was made, if that is asked for. */
+void stack_add(struct capture *capture, struct task *task, struct event *event);
+void stack_forget(struct cproc *cproc);
+
+/* adopt.c: descriptors that came with a received message (SCM_RIGHTS) are taken in. */
+void scm_receive(struct capture *capture, struct task *task, const struct control *control);
+
+/* The same for one descriptor that another process's table gave. */
+void descriptor_came(struct capture *capture, struct task *task, int fd);
 
 /* lsan.c: says so where the program has LeakSanitizer. */
 void lsan_check(struct capture *capture, struct task *task);

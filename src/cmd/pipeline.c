@@ -58,8 +58,15 @@ static const struct format *default_format(const struct output_settings *setting
 	return format_by_name(settings->format ? settings->format : "text");
 }
 
-static int add_files(struct tee *tee, const struct output_settings *settings,
-		     struct pipeline *pipeline)
+bool output_uses_stdout(const struct output_settings *settings)
+{
+	for (size_t i = 0; i < settings->files.count; i++)
+		if (!strcmp(settings->files.items[i], "-"))
+			return true;
+	return false;
+}
+
+static int add_files(struct tee *tee, const struct output_settings *settings)
 {
 	for (size_t i = 0; i < settings->files.count; i++) {
 		const char *name = settings->files.items[i];
@@ -67,8 +74,6 @@ static int add_files(struct tee *tee, const struct output_settings *settings,
 		struct out *out;
 		int error;
 
-		if (!strcmp(name, "-"))
-			pipeline->uses_stdout = true;
 		out = out_open(name, STDOUT_FILENO, &error);
 		if (!out) {
 			log_errno(-error, "cannot write to %s", name);
@@ -108,7 +113,8 @@ static int check_settings(const struct output_settings *settings)
 	return 0;
 }
 
-int pipeline_open(struct pipeline *pipeline, const struct output_settings *settings)
+int pipeline_open(struct pipeline *pipeline, const struct output_settings *settings,
+		  struct selection *selection)
 {
 	struct queue_options queue = { .bytes = settings->queue ? settings->queue : QUEUE_BYTES,
 				       .drop = settings->drop,
@@ -116,11 +122,10 @@ int pipeline_open(struct pipeline *pipeline, const struct output_settings *setti
 	struct tee *tee;
 
 	*pipeline = (struct pipeline){ 0 };
-	if (check_settings(settings))
-		return -1;
 	tee = tee_new(report, pipeline);
-	if (add_files(tee, settings, pipeline)) {
+	if (check_settings(settings) || add_files(tee, settings)) {
 		sink_finish(tee_sink(tee));
+		selection_free(selection);
 		return -1;
 	}
 	if (!settings->files.count || settings->live)
@@ -129,7 +134,7 @@ int pipeline_open(struct pipeline *pipeline, const struct output_settings *setti
 	else
 		tee_add(tee, alerts_new(), NULL);
 	queue.idle_ctx = tee;
-	pipeline->sink = queue_new(&queue, tally_new(tee_sink(tee)));
+	pipeline->sink = queue_new(&queue, select_new(selection, tally_new(tee_sink(tee))));
 	return 0;
 }
 

@@ -4,6 +4,7 @@
 
 #include "cmd/opt.h"
 #include "event/sink.h"
+#include "sink/select.h"
 
 /* The options that say where events go and what they look like. */
 struct output_settings {
@@ -17,17 +18,20 @@ struct output_settings {
 
 extern const struct opt_row output_options[];
 
+/* True if the events go to standard output. */
+bool output_uses_stdout(const struct output_settings *settings);
+
 struct pipeline {
 	struct sink *sink; /* where the events are to be emitted */
-	bool uses_stdout;  /* -o - */
 	bool failed;       /* after pipeline_finish: an output is not complete */
 };
 
 /*
- * Opens all outputs and starts the output thread. 0, or -1 after a message; then nothing is left
- * open. The pipeline must stay where it is until it is finished.
+ * Opens all outputs and starts the output thread; takes the selection. 0, or -1 after a message; then
+ * nothing is left open. The pipeline must stay where it is until it is finished.
  */
-int pipeline_open(struct pipeline *pipeline, const struct output_settings *settings);
+int pipeline_open(struct pipeline *pipeline, const struct output_settings *settings,
+		  struct selection *selection);
 
 /* Writes out everything and says what could not be written. */
 void pipeline_finish(struct pipeline *pipeline);

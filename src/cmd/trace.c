@@ -1,5 +1,4 @@
 /* `iotrace -- PROGRAM`: starts a program and follows it and all its children. */
-#include "base/addr.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/own.h"
@@ -7,7 +6,9 @@
 #include "cmd/cmd.h"
 #include "cmd/opt.h"
 #include "cmd/pipeline.h"
+#include "cmd/selection.h"
 #include "cmd/signals.h"
+#include "cmd/user.h"
 #include "tracer/tracer.h"
 
 #include <errno.h>
@@ -21,36 +22,57 @@
 
 struct trace_settings {
 	bool help, version;
-	bool errors;
-	bool lsan_off;
-	bool pin;
+	bool unix_sockets, all_fds, errors;
+	bool lsan_off, no_io_uring;
+	bool pin, background, stack;
+	const char *user;
+	uint64_t max_bytes;
 	struct output_settings output;
+	struct selection_settings selection;
 };
 
 #define AT(field) offsetof(struct trace_settings, field)
 
-static const struct opt_row trace_options[] = {
+static const struct opt_row capture_options[] = {
+	{ OPT_FLAG, 0, "unix", NULL, "local (AF_UNIX) sockets, too", AT(unix_sockets) },
+	{ OPT_FLAG, 0, "all-fds", NULL,
+	  "everything that is read or written: files, pipes, terminals", AT(all_fds) },
 	{ OPT_FLAG, 0, "errors", NULL, "show calls that would block (EAGAIN), too", AT(errors) },
-	{ OPT_FLAG, 0, "pin", NULL,
-	  "tracer and program on one processor: faster for one busy program", AT(pin) },
+	{ OPT_SIZE, 0, "max-bytes", "SIZE", "keep so much of each message (default: all)",
+	  AT(max_bytes) },
+	{ OPT_FLAG, 0, "stack", NULL, "where in the program each call was made", AT(stack) },
+	{ .kind = OPT_END },
+};
+
+static const struct opt_row program_options[] = {
+	{ OPT_TEXT, 'u', "user", "USER", "run the program as that user (root only)", AT(user) },
+	{ OPT_FLAG, 'D', "background", NULL, "the program is our caller's child, the tracer is not",
+	  AT(background) },
+	{ OPT_FLAG, 0, "no-io-uring", NULL, "io_uring_setup fails, so programs use system calls",
+	  AT(no_io_uring) },
 	{ OPT_FLAG, 0, "lsan-off", NULL, "switch LeakSanitizer off, which fails under any tracer",
 	  AT(lsan_off) },
+	{ OPT_FLAG, 0, "pin", NULL,
+	  "tracer and program on one processor: faster for one busy program", AT(pin) },
 	{ OPT_FLAG, 'h', "help", NULL, "print this and exit", AT(help) },
 	{ OPT_FLAG, 'V', "version", NULL, "print the version and exit", AT(version) },
 	{ .kind = OPT_END },
 };
 
 static const struct opt_group groups[] = {
+	{ "What is captured", capture_options, 0 },
+	{ "What is kept", selection_options, AT(selection) },
 	{ "Output", output_options, AT(output) },
-	{ "Other", trace_options, 0 },
+	{ "The program", program_options, 0 },
 	{ 0 },
 };
 
-/* One run, from the opened outputs to the exit status. */
+/* One run, from the settings to the exit status. */
 struct trace {
 	const struct trace_settings *settings;
 	struct signals_before before;
 	struct rlimit nofile;
+	struct spawn_user user;
 	struct pipeline pipeline;
 	struct capture *capture;
 	struct tracer *tracer;
@@ -136,23 +158,20 @@ static int spawn_failed(const char *program, const struct spawn_error *error)
 	return EXIT_IOTRACE_FAILED;
 }
 
-static int start_program(struct trace *trace, char **argv)
+static struct spawn spawn_of(struct trace *trace, char **argv)
 {
-	struct spawn_error error = { 0 };
-	struct spawn spawn = {
+	return (struct spawn){
 		.argv = argv,
 		.envp = environ,
-		.out_fd = trace->pipeline.uses_stdout ? STDERR_FILENO : -1,
+		.background = trace->settings->background,
+		.out_fd = output_uses_stdout(&trace->settings->output) ? STDERR_FILENO : -1,
+		.user = trace->settings->user ? &trace->user : NULL,
 		.sigmask = &trace->before.mask,
 		.sigpipe = &trace->before.pipe,
 		.nofile = &trace->nofile,
 		.owns_socket = capture_owns_socket,
 		.ctx = trace->capture,
 	};
-
-	if (tracer_spawn(trace->tracer, &spawn, &error) < 0)
-		return spawn_failed(argv[0], &error);
-	return 0;
 }
 
 static int exit_status(struct trace *trace, const char *program)
@@ -160,7 +179,7 @@ static int exit_status(struct trace *trace, const char *program)
 	int status = tracer_main_status(trace->tracer);
 	struct spawn_error error;
 
-	if (tracer_spawn_failed(trace->tracer, &error))
+	if (tracer_start_failed(trace->tracer, &error))
 		return spawn_failed(program, &error);
 	if (signals_killed(trace->signals))
 		return 128 + SIGINT;
@@ -169,14 +188,16 @@ static int exit_status(struct trace *trace, const char *program)
 	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
-static int follow(struct trace *trace, char **argv)
+/* From the program's start to the end of all that is traced. */
+static int follow(struct trace *trace, const struct spawn *spawn)
 {
-	int result = start_program(trace, argv);
+	struct spawn_error error = { 0 };
+	int result = tracer_start(trace->tracer, spawn, &error);
 
 	if (result) {
 		capture_end(trace->capture);
 		pipeline_finish(&trace->pipeline);
-		return result;
+		return spawn_failed(spawn->argv[0], &error);
 	}
 	trace->signals = signals_new(trace->tracer);
 	capture_set_kicked(trace->capture, signals_handle, trace->signals);
@@ -185,7 +206,7 @@ static int follow(struct trace *trace, char **argv)
 		log_errno(-result, "waiting for the program failed");
 	capture_end(trace->capture);
 	pipeline_finish(&trace->pipeline);
-	result = exit_status(trace, argv[0]);
+	result = exit_status(trace, spawn->argv[0]);
 	signals_free(trace->signals);
 	return result;
 }
@@ -201,13 +222,60 @@ static void raise_limits(struct trace *trace)
 	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-static int run(struct trace *trace, int argc, char **argv, char **program)
+static int prepare(struct trace *trace)
 {
 	const struct trace_settings *settings = trace->settings;
-	struct capture_options capture = { .again = settings->errors,
-					   .lsan_off = settings->lsan_off };
-	struct tracer_options tracer = { .pin = settings->pin };
-	int result, error;
+	struct capture_options capture = {
+		.again = settings->errors,
+		.lsan_off = settings->lsan_off,
+		.unix_sockets = settings->unix_sockets || settings->all_fds,
+		.all_fds = settings->all_fds,
+		.no_io_uring = settings->no_io_uring,
+		.stack = settings->stack,
+		.max_bytes = settings->max_bytes,
+	};
+	struct tracer_options tracer = {
+		.pin = settings->pin,
+		.named = capture.unix_sockets,
+		.files = settings->all_fds,
+		.no_io_uring = settings->no_io_uring,
+	};
+	int error;
+
+	trace->capture = capture_new(&capture);
+	trace->tracer = tracer_new(&capture_ops, trace->capture, &tracer, &error);
+	if (!trace->tracer)
+		return log_errno(-error, "cannot make the system call filter");
+	capture_set_tracer(trace->capture, trace->tracer);
+	return 0;
+}
+
+/* argv is the whole command line, for the first event. */
+static int run(struct trace *trace, int argc, char **argv, char **program)
+{
+	struct spawn spawn = spawn_of(trace, program);
+	struct selection *selection = selection_make(&trace->settings->selection);
+	struct spawn_error error;
+
+	if (!selection)
+		return EXIT_IOTRACE_FAILED;
+	if (tracer_prepare(trace->tracer, &spawn, &error)) {
+		selection_free(selection);
+		return spawn_failed(program[0], &error);
+	}
+	if (pipeline_open(&trace->pipeline, &trace->settings->output, selection)) {
+		tracer_abandon(trace->tracer);
+		return EXIT_IOTRACE_FAILED;
+	}
+	capture_set_sink(trace->capture, trace->pipeline.sink);
+	emit_start(trace, argc, argv);
+	return follow(trace, &spawn);
+}
+
+static int check_and_run(struct trace *trace, int argc, char **argv, char **program)
+{
+	const struct trace_settings *settings = trace->settings;
+	int result = EXIT_IOTRACE_FAILED;
 
 	guard_standard_descriptors();
 	raise_limits(trace);
@@ -216,21 +284,13 @@ static int run(struct trace *trace, int argc, char **argv, char **program)
 		lsan_off("ASAN_OPTIONS");
 		lsan_off("LSAN_OPTIONS");
 	}
-	if (pipeline_open(&trace->pipeline, &settings->output))
-		return EXIT_IOTRACE_FAILED;
-	trace->capture = capture_new(&capture, trace->pipeline.sink);
-	trace->tracer = tracer_new(&capture_ops, trace->capture, &tracer, &error);
-	if (!trace->tracer) {
-		log_errno(-error, "cannot make the system call filter");
-		pipeline_finish(&trace->pipeline);
-		capture_free(trace->capture);
-		return EXIT_IOTRACE_FAILED;
-	}
-	capture_set_tracer(trace->capture, trace->tracer);
-	emit_start(trace, argc, argv);
-	result = follow(trace, program);
+	if (settings->user && user_find(settings->user, &trace->user))
+		return result;
+	if (!prepare(trace))
+		result = run(trace, argc, argv, program);
 	tracer_free(trace->tracer);
 	capture_free(trace->capture);
+	user_done(&trace->user);
 	return result;
 }
 
@@ -239,22 +299,22 @@ int trace_main(int argc, char **argv)
 	struct trace_settings settings = { 0 };
 	struct trace trace = { .settings = &settings };
 	int at = opt_parse(groups, argc, argv, &settings);
-	int result;
+	int result = EXIT_IOTRACE_FAILED;
 
-	if (at < 0)
-		return EXIT_IOTRACE_FAILED;
-	if (settings.help)
-		return print_help();
-	if (settings.version) {
+	if (at < 0) {
+		/* It has been said. */
+	} else if (settings.help) {
+		result = print_help();
+	} else if (settings.version) {
+		result = 0;
 		printf("iotrace %s\n", IOTRACE_VERSION);
-		return 0;
-	}
-	if (at >= argc) {
+	} else if (at >= argc) {
 		log_error(
 			"no program to trace: iotrace [OPTION]... -- PROGRAM [ARG]...; see --help");
-		return EXIT_IOTRACE_FAILED;
+	} else {
+		result = check_and_run(&trace, argc, argv, argv + at);
 	}
-	result = run(&trace, argc, argv, argv + at);
 	opt_list_done(&settings.output.files);
+	selection_settings_done(&settings.selection);
 	return result;
 }

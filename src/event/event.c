@@ -97,8 +97,10 @@ struct event *event_ref(struct event *event)
 
 void event_unref(struct event *event)
 {
-	if (event && atomic_fetch_sub_explicit(&event->refs, 1, memory_order_acq_rel) == 1)
-		free(event);
+	if (!event || atomic_fetch_sub_explicit(&event->refs, 1, memory_order_acq_rel) != 1)
+		return;
+	free(event->owned);
+	free(event);
 }
 
 size_t event_size(const struct event *event)

@@ -67,6 +67,12 @@ static void add_error(struct buf *buf, int error)
 	json_add_text_member(buf, "error", name ? name : number);
 }
 
+static void add_cred(struct buf *buf, const struct event_cred *cred)
+{
+	json_add_key(buf, "cred");
+	buf_addf(buf, "{\"pid\":%d,\"uid\":%u,\"gid\":%u}", cred->pid, cred->uid, cred->gid);
+}
+
 static void add_head(struct buf *buf, const struct event *event)
 {
 	buf_adds(buf, "{");
@@ -114,6 +120,8 @@ static void add_socket(struct buf *buf, const struct event *event)
 	add_text(buf, "proto", event_proto_names[socket->proto]);
 	add_addr(buf, "local", &socket->local);
 	add_addr(buf, "remote", &socket->remote);
+	if (socket->has_cred)
+		add_cred(buf, &socket->cred);
 	add_error(buf, socket->error);
 }
 
@@ -131,6 +139,17 @@ static void add_flags(struct buf *buf, uint32_t flags)
 		buf_addf(buf, "%s\"%s\"", comma, event_flag_names[i]);
 		comma = ",";
 	}
+	buf_addc(buf, ']');
+}
+
+static void add_fds(struct buf *buf, const int32_t *fds, uint32_t count)
+{
+	if (!count)
+		return;
+	json_add_key(buf, "fds");
+	buf_addc(buf, '[');
+	for (uint32_t i = 0; i < count; i++)
+		buf_addf(buf, "%s%d", i ? "," : "", fds[i]);
 	buf_addc(buf, ']');
 }
 
@@ -167,6 +186,9 @@ static void add_data(struct buf *buf, const struct event *event)
 	if (!data->error && data->captured < data->len)
 		json_add_uint_member(buf, "captured", data->captured);
 	add_flags(buf, data->flags);
+	add_fds(buf, data->fds, data->fd_count);
+	if (data->has_cred)
+		add_cred(buf, &data->cred);
 	add_text(buf, "stack", data->stack);
 	if (data->error)
 		add_error(buf, data->error);
@@ -211,6 +233,7 @@ static void add_end(struct buf *buf, const struct event *event)
 	buf_addc(buf, '}');
 	json_add_uint_member(buf, "connections", end->connections);
 	json_add_uint_member(buf, "events", end->events);
+	add_positive(buf, "rings", end->rings);
 	json_add_key(buf, "loss");
 	buf_addf(buf, "{\"bytes\":%lu,\"calls\":%lu}", end->lost_bytes, end->lost_calls);
 	json_add_uint_member(buf, "wall", end->wall);

@@ -155,6 +155,11 @@ static void add_process(struct text *text, const struct event *event)
 	buf_addc(buf, '\n');
 }
 
+static void add_cred(struct buf *buf, const struct event_cred *cred)
+{
+	buf_addf(buf, " by pid %d uid %u gid %u", cred->pid, cred->uid, cred->gid);
+}
+
 static void add_socket(struct text *text, const struct event *event)
 {
 	const struct event_socket *socket = &event->socket;
@@ -171,6 +176,8 @@ static void add_socket(struct text *text, const struct event *event)
 		buf_addc(buf, ' ');
 	add_ends(text, &socket->local, arrow, COLOR_DIM, &socket->remote);
 	buf_addf(buf, " fd %d", socket->fd);
+	if (socket->has_cred)
+		add_cred(buf, &socket->cred);
 	if (socket->error)
 		paint(text, COLOR_BAD, " %s", error_name(socket->error));
 	buf_addc(buf, '\n');
@@ -186,6 +193,13 @@ static void add_payload(struct text *text, const struct event_data *data)
 		payload_add_text(buf, INDENT, data->payload, data->captured);
 	else
 		payload_add_hex(buf, INDENT, data->payload, data->captured);
+}
+
+static void add_fds(struct buf *buf, const struct event_data *data)
+{
+	buf_adds(buf, " fds");
+	for (uint32_t i = 0; i < data->fd_count; i++)
+		buf_addf(buf, "%c%d", i ? ',' : ' ', data->fds[i]);
 }
 
 static void add_stack(struct text *text, const char *stack)
@@ -223,6 +237,10 @@ static void add_data(struct text *text, const struct event *event)
 	for (int i = 0; i < EVENT_FLAGS; i++)
 		if (data->flags & 1U << i)
 			buf_addf(buf, " %s", event_flag_names[i]);
+	if (data->fd_count)
+		add_fds(buf, data);
+	if (data->has_cred)
+		add_cred(buf, &data->cred);
 	buf_addc(buf, '\n');
 	if (data->stack)
 		add_stack(text, data->stack);

@@ -44,6 +44,7 @@ struct tracer {
 	struct sock_fprog narrow, wide;
 	pid_t main_pid;
 	int main_status;
+	int go_pipe;    /* the program waits for a byte from it; -1: it has gone */
 	int spawn_pipe; /* the child tells why it failed; -1: read already */
 	bool main_executed;
 	bool no_new_privs; /* set for the started program, so that its filters load */

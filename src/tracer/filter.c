@@ -17,9 +17,28 @@
 
 #define PROGRAM_MAX BPF_MAXINSNS
 
-static int add_row(scmp_filter_ctx ctx, const struct sys_row *row)
+/*
+ * A condition on arguments cannot be put on socketcall(2), which has them in memory: then the call
+ * is traced whatever they are, and the tracer looks.
+ */
+static int add_socketcall(scmp_filter_ctx ctx, uint32_t action, const char *name)
 {
-	const uint32_t action = SCMP_ACT_TRACE(FILTER_TRACE_DATA);
+	struct scmp_arg_cmp cmp = { .arg = 0,
+				    .op = SCMP_CMP_MASKED_EQ,
+				    .datum_a = 0xffffffffU,
+				    .datum_b = abi_socketcall_number(name) };
+
+	if (!cmp.datum_b)
+		return 0;
+	return seccomp_rule_add_array(ctx, action, seccomp_syscall_resolve_name("socketcall"), 1,
+				      &cmp);
+}
+
+static int add_row(scmp_filter_ctx ctx, const struct sys_row *row, unsigned int wanted)
+{
+	const uint32_t action = row->op == OP_IO_URING && wanted & FILTER_NO_IO_URING
+					? SCMP_ACT_ERRNO(ENOSYS)
+					: SCMP_ACT_TRACE(FILTER_TRACE_DATA);
 	int nr = seccomp_syscall_resolve_name(row->name);
 	int result = 0;
 
@@ -37,7 +56,7 @@ static int add_row(scmp_filter_ctx ctx, const struct sys_row *row)
 		if (cond->mask)
 			result = seccomp_rule_add_array(ctx, action, nr, 1, &cmp);
 	}
-	return result;
+	return result ? result : add_socketcall(ctx, action, row->name);
 }
 
 static int add_abis(scmp_filter_ctx ctx)
@@ -60,7 +79,7 @@ static int build(scmp_filter_ctx ctx, unsigned int wanted)
 		result = add_abis(ctx);
 	for (const struct sys_row *row = sys_rows; row->name && !result; row++)
 		if (wanted & FILTER_WANT(row->when))
-			result = add_row(ctx, row);
+			result = add_row(ctx, row, wanted);
 	return result;
 }
 

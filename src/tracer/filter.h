@@ -29,4 +29,7 @@ void filter_done(struct sock_fprog *program);
 
 #define FILTER_WANT(when) (1U << (when))
 
+/* Beside these: io_uring_setup fails with ENOSYS, and needs no stop for it. */
+#define FILTER_NO_IO_URING (1U << 31)
+
 #endif

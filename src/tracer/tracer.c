@@ -15,6 +15,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stddef.h>
+#include <string.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -124,22 +125,34 @@ static int get_info(struct task *task, struct __ptrace_syscall_info *info)
 	return got < 0 ? -errno : 0;
 }
 
-static bool fill_call(struct call *call, const struct __ptrace_syscall_info *info, uint64_t nr,
+/* socketcall(2): the call's own arguments instead of the packed ones. */
+static const struct sys_row *unpack_socketcall(struct task *task)
+{
+	struct call *call = &task->call;
+	uint32_t packed[6] = { 0 };
+	uint64_t number = call->args[0];
+
+	mem_read(task->tid, call->args[1], packed, sizeof(packed));
+	for (int i = 0; i < 6; i++)
+		call->args[i] = packed[i];
+	return abi_socketcall_row(number);
+}
+
+static bool fill_call(struct task *task, const struct __ptrace_syscall_info *info, uint64_t nr,
 		      const uint64_t *args)
 {
-	const struct abi *abi = abi_find(info->arch, nr);
-	const struct sys_row *row = abi ? abi_row(abi, nr) : NULL;
+	struct call *call = &task->call;
 
-	if (!row)
+	call->abi = abi_find(info->arch, nr);
+	if (!call->abi)
 		return false;
-	call->abi = abi;
-	call->row = row;
 	call->nr = nr;
 	call->ip = info->instruction_pointer;
 	call->sp = info->stack_pointer;
-	for (int i = 0; i < 6; i++)
-		call->args[i] = args[i];
-	return true;
+	memcpy(call->args, args, sizeof(call->args));
+	call->row =
+		abi_is_socketcall(call->abi, nr) ? unpack_socketcall(task) : abi_row(call->abi, nr);
+	return call->row && sys_row_holds(call->row, call->args);
 }
 
 int tracer_skip_call(struct tracer *tracer, struct task *task, int64_t ret)
@@ -172,7 +185,7 @@ static int on_seccomp(struct tracer *tracer, struct task *task, struct stop stop
 		return resume(task, 0);
 	}
 	if (!task->entry_told &&
-	    fill_call(&task->call, &info, info.seccomp.nr, (const uint64_t *)info.seccomp.args))
+	    fill_call(task, &info, info.seccomp.nr, (const uint64_t *)info.seccomp.args))
 		call_enter(tracer, task);
 	return resume(task, 0);
 }
@@ -191,9 +204,7 @@ static int on_syscall(struct tracer *tracer, struct task *task, struct stop stop
 			call_exit(tracer, task, info.exit.rval);
 	} else if (info.op == PTRACE_SYSCALL_INFO_ENTRY && task->proc->follow_all) {
 		task->entry_told = true;
-		if (fill_call(&task->call, &info, info.entry.nr,
-			      (const uint64_t *)info.entry.args) &&
-		    sys_row_holds(task->call.row, task->call.args))
+		if (fill_call(task, &info, info.entry.nr, (const uint64_t *)info.entry.args))
 			call_enter(tracer, task);
 	}
 	return resume(task, 0);
@@ -430,23 +441,28 @@ struct tracer *tracer_new(const struct tracer_ops *ops, void *ctx,
 			  const struct tracer_options *options, int *ret_error)
 {
 	struct tracer *tracer = own_zalloc(sizeof(*tracer));
-	unsigned int narrow = FILTER_WANT(WHEN_ALWAYS);
+	unsigned int narrow = FILTER_WANT(WHEN_ALWAYS), wide = FILTER_WANT(WHEN_WIDE);
 
 	tracer->ops = ops;
 	tracer->ctx = ctx;
 	tracer->options = *options;
 	tracer->main_status = -1;
-	tracer->spawn_pipe = -1;
+	tracer->spawn_pipe = tracer->go_pipe = -1;
 	tracer->thread = pthread_self();
 	enable_kick();
 	abi_init();
 	if (options->pin)
 		narrow |= FILTER_WANT(WHEN_PINNED);
+	if (options->no_io_uring)
+		narrow |= FILTER_NO_IO_URING;
+	if (options->files)
+		wide |= FILTER_WANT(WHEN_FILES);
+	*(options->named ? &narrow : &wide) |= FILTER_WANT(WHEN_NAMED);
 	*ret_error = options->pin ? pin_start(tracer) : 0;
 	if (!*ret_error)
 		*ret_error = filter_make(narrow, &tracer->narrow);
 	if (!*ret_error)
-		*ret_error = filter_make(FILTER_WANT(WHEN_WIDE), &tracer->wide);
+		*ret_error = filter_make(wide, &tracer->wide);
 	if (*ret_error) {
 		tracer_free(tracer);
 		return NULL;

@@ -2,8 +2,8 @@
  * The stop engine: starts programs under ptrace, follows all their descendants and tells its ops
  * what they do. It knows nothing of sockets.
  *
- * Life: tracer_new, tracer_spawn, tracer_run (until all tracees are gone), tracer_free. One thread
- * makes all the calls, but for tracer_kick.
+ * Life: tracer_new, tracer_prepare and tracer_start, tracer_run (until all tracees are gone),
+ * tracer_free. One thread makes all the calls, but for tracer_kick.
  */
 #ifndef TRACER_TRACER_H
 #define TRACER_TRACER_H
@@ -49,7 +49,10 @@ struct tracer_ops {
 };
 
 struct tracer_options {
-	bool pin; /* tracer and tracees on one processor */
+	bool pin;         /* tracer and tracees on one processor */
+	bool named;       /* the calls of WHEN_NAMED are seen from the start */
+	bool files;       /* those of WHEN_FILES, too */
+	bool no_io_uring; /* io_uring_setup fails with ENOSYS */
 };
 
 struct tracer_stats {
@@ -57,23 +60,32 @@ struct tracer_stats {
 	uint64_t widened;
 };
 
-/* What to start. Strings and arrays are borrowed for the call. */
+/* Whom a program is to run as. */
+struct spawn_user {
+	uid_t uid;
+	gid_t gid;
+	gid_t *groups;
+	size_t group_count;
+};
+
+/* What to start. Strings and arrays are borrowed. */
 struct spawn {
 	char *const *argv;
 	char *const *envp;
+	bool background;                 /* the program takes our place, the tracer a new process */
 	int out_fd;                      /* becomes its standard output; -1: as ours */
+	const struct spawn_user *user;   /* NULL: as ours */
 	const sigset_t *sigmask;         /* that it starts with */
 	const struct sigaction *sigpipe; /* its SIGPIPE, which we ignore */
 	const struct rlimit *nofile;     /* its limit of descriptors, which we raise */
-	/* Asked before it runs, with the process stopped on its way to exec: start with the wide
-	 * filter? */
+	/* Asked before it runs: does it start with a socket? */
 	bool (*owns_socket)(void *ctx, pid_t pid);
 	void *ctx;
 };
 
 /* Why a start failed. */
 struct spawn_error {
-	const char *what; /* "seize", "filter" or "exec" */
+	const char *what; /* "seize", "filter", "user" or "exec"; NULL: it was killed */
 	int error;
 };
 
@@ -83,13 +95,19 @@ struct tracer *tracer_new(const struct tracer_ops *ops, void *ctx,
 void tracer_free(struct tracer *tracer);
 
 /*
- * Starts a program, traced from its first instruction. Returns its pid, or -errno with *ret_error.
- * That it cannot be executed shows later: tracer_spawn_error.
+ * Makes the process that will be the program; it waits. To be called before any thread is started.
+ * 0, or -errno with *ret_error. With spawn->background it returns in another process.
  */
-pid_t tracer_spawn(struct tracer *tracer, const struct spawn *spawn, struct spawn_error *ret_error);
+int tracer_prepare(struct tracer *tracer, const struct spawn *spawn, struct spawn_error *ret_error);
+
+/* Lets it go, traced from its first instruction. 0 or -errno. */
+int tracer_start(struct tracer *tracer, const struct spawn *spawn, struct spawn_error *ret_error);
+
+/* Or ends it without having started the program. */
+void tracer_abandon(struct tracer *tracer);
 
 /* True when the program ended without ever having been executed; then *ret_error says why. */
-bool tracer_spawn_failed(struct tracer *tracer, struct spawn_error *ret_error);
+bool tracer_start_failed(struct tracer *tracer, struct spawn_error *ret_error);
 
 /* Follows until nothing is left to follow. 0, or -errno where waiting itself fails. */
 int tracer_run(struct tracer *tracer);

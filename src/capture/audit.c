@@ -1,0 +1,130 @@
+/*
+ * What makes silence impossible for TCP: before a socket's last close the kernel's own count of its
+ * bytes (TCP_INFO, Linux 4.1) is compared with ours.
+ *
+ * Sent: bytes_acked plus what is queued (SIOCOUTQ); both count SYN and FIN as a byte each. Received:
+ * bytes_received less what is unread (SIOCINQ); the former counts the peer's FIN, the latter does
+ * not. tcp(7); net/ipv4/tcp.c, tcp_input.c of 5.10 to 6.18.
+ */
+#include "base/addr.h"
+#include "base/own.h"
+#include "capture/state.h"
+
+#include <linux/sockios.h>
+#include <linux/tcp.h>
+#include <netinet/in.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+/* States of net/tcp_states.h; netinet/tcp.h has them, but it does not go with linux/tcp.h. */
+enum {
+	STATE_FIN_WAIT1 = 4,
+	STATE_FIN_WAIT2 = 5,
+	STATE_TIME_WAIT = 6,
+	STATE_CLOSE = 7,
+	STATE_CLOSE_WAIT = 8,
+	STATE_LAST_ACK = 9,
+	STATE_CLOSING = 11,
+};
+
+#define IN_STATE(state, mask) ((uint64_t)(((mask) >> (state)) & 1U))
+#define BIT(state)            (1U << (state))
+
+#define FIN_SENT                                                                                  \
+	(BIT(STATE_FIN_WAIT1) | BIT(STATE_FIN_WAIT2) | BIT(STATE_CLOSING) | BIT(STATE_LAST_ACK) | \
+	 BIT(STATE_TIME_WAIT))
+#define FIN_RECEIVED \
+	(BIT(STATE_CLOSE_WAIT) | BIT(STATE_CLOSING) | BIT(STATE_LAST_ACK) | BIT(STATE_TIME_WAIT))
+
+static bool read_counts(int fd, struct audit_counts *ret_counts)
+{
+	struct tcp_info info = { 0 };
+	socklen_t len = sizeof(info);
+	int unread, unsent;
+	unsigned int state;
+
+	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) ||
+	    len < offsetof(struct tcp_info, tcpi_bytes_received) + sizeof(uint64_t) ||
+	    ioctl(fd, SIOCINQ, &unread) || ioctl(fd, SIOCOUTQ, &unsent))
+		return false;
+	state = info.tcpi_state;
+	ret_counts->bytes[DIR_IN] = info.tcpi_bytes_received - (uint64_t)(unsigned int)unread -
+				    IN_STATE(state, FIN_RECEIVED);
+	ret_counts->bytes[DIR_OUT] =
+		info.tcpi_bytes_acked + (uint64_t)(unsigned int)unsent - IN_STATE(state, FIN_SENT);
+	/* After a reset or an orderly end it is not told which FINs were counted. */
+	ret_counts->vague = state == STATE_CLOSE;
+	return true;
+}
+
+static bool is_audited(const struct sock *sock)
+{
+	return sock->info.proto == PROTO_TCP && !sock->info.listening;
+}
+
+static bool ask(struct task *task, int fd, const struct sock *sock, struct audit_counts *ret_counts)
+{
+	int own auto_close = is_audited(sock) ? descriptor_dup(task, fd) : -1;
+
+	return own >= 0 && read_counts(own, ret_counts);
+}
+
+/* A connection that we have seen from its beginning. Who connects has sent a SYN. */
+void audit_begin(struct sock *sock, bool active)
+{
+	sock->audit = (struct audit){ .begun = true };
+	sock->audit.base[DIR_OUT] = active;
+	memset(sock->moved, 0, sizeof(sock->moved));
+}
+
+/* Who has a port out of the ephemeral range, and whose peer has not, did connect. */
+static bool looks_active(const struct sock *sock)
+{
+	return addr_port(&sock->info.local) >= 32768 && addr_port(&sock->info.remote) < 32768;
+}
+
+void audit_adopt(struct capture *capture, struct task *task, int fd, struct sock *sock)
+{
+	struct audit_counts counts;
+	uint64_t before;
+
+	if (!ask(task, fd, sock, &counts))
+		return;
+	before = counts.bytes[DIR_IN] + counts.bytes[DIR_OUT];
+	before -= before && looks_active(sock);
+	sock->audit = (struct audit){ .begun = true };
+	memcpy(sock->audit.base, counts.bytes, sizeof(counts.bytes));
+	if (before)
+		emit_loss(capture, task, "before-attach", fd, sock, before, 0);
+}
+
+void audit_close(struct task *task, int fd, struct sock *sock)
+{
+	if (sock->audit.begun && ask(task, fd, sock, &sock->audit.final))
+		sock->audit.ended = true;
+}
+
+static uint64_t unseen(const struct sock *sock, enum event_dir dir)
+{
+	const struct audit *audit = &sock->audit;
+	uint64_t ours = audit->base[dir] + sock->moved[dir], theirs = audit->final.bytes[dir];
+	uint64_t missing = theirs > ours ? theirs - ours : 0;
+
+	if (sock->ktls[dir] || missing >= 1ULL << 62 || (audit->final.vague && missing <= 1))
+		return 0;
+	return missing;
+}
+
+void audit_end(struct capture *capture, struct task *task, int fd, struct sock *sock)
+{
+	uint64_t missing;
+
+	if (!sock->audit.ended)
+		return;
+	sock->audit.ended = false;
+	missing = unseen(sock, DIR_OUT) + unseen(sock, DIR_IN);
+	if (missing)
+		emit_loss(capture, task, "unseen", fd, sock, missing, 0);
+}
