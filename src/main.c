@@ -6,6 +6,8 @@
 const struct command commands[] = {
 	{ NULL, "[OPTION]... -- PROGRAM [ARG]...",
 	  "start PROGRAM and trace it and all its children", trace_main },
+	{ NULL, "[OPTION]... -p PID[,PID]...", "attach to running processes", trace_main },
+	{ NULL, "[OPTION]... --name NAME", "attach to every process of that name", trace_main },
 	{ 0 },
 };
 

@@ -9,6 +9,7 @@
 #include <netinet/tcp.h>
 #include <sched.h>
 #include <stddef.h>
+#include <sys/ptrace.h>
 #include <sys/socket.h>
 
 #define NO_ARGS .fd = -1, .data = -1, .len = -1, .flags = -1, .addr = -1, .addrlen = -1
@@ -131,6 +132,9 @@ const struct sys_row sys_rows[] = {
 	CALL("capset", OP_LOCK, WHEN_ALWAYS, -1),
 	CALL("seccomp", OP_LOCK, WHEN_ALWAYS, -1),
 	CALL_IF("prctl", OP_PRCTL, WHEN_ALWAYS, -1, IF(0, PR_SET_NAME), IF(0, PR_SET_SECCOMP)),
+
+	CALL_IF("ptrace", OP_PTRACE, WHEN_ALWAYS, -1, IF(0, PTRACE_TRACEME), IF(0, PTRACE_ATTACH),
+		IF(0, PTRACE_SEIZE)),
 
 	CALL("sched_getaffinity", OP_GET_AFFINITY, WHEN_PINNED, -1),
 	CALL("sched_setaffinity", OP_SET_AFFINITY, WHEN_PINNED, -1),

@@ -31,7 +31,8 @@ enum sys_op {
 	OP_UNSHARE,
 	OP_PIDFD_GETFD,
 	OP_CLONE,
-	OP_LOCK,  /* afterwards the process may be unable to take a wider filter */
+	OP_LOCK, /* afterwards the process may be unable to take a wider filter */
+	OP_PTRACE,
 	OP_PRCTL, /* PR_SET_NAME, PR_SET_SECCOMP */
 	OP_GET_AFFINITY,
 	OP_SET_AFFINITY,

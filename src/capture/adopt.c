@@ -253,6 +253,20 @@ void table_release(struct capture *capture, struct task *task)
 	cproc->fds = NULL;
 }
 
+void table_drop(struct capture *capture, struct task *task)
+{
+	struct cproc *cproc = cproc_of(task);
+	int *fds auto_free = NULL;
+	size_t count = 0;
+
+	if (cproc->fds->refs == 1)
+		fds = fdtable_sockets(cproc->fds, &count);
+	for (size_t i = 0; i < count; i++)
+		sock_put(&capture->socks, fdtable_forget(cproc->fds, fds[i]));
+	fdtable_put(cproc->fds);
+	cproc->fds = NULL;
+}
+
 void table_unshare(struct capture *capture, struct task *task)
 {
 	struct cproc *cproc = cproc_of(task);

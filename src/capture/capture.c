@@ -35,6 +35,7 @@ static const struct op_handler *const handlers[OPS] = {
 	[OP_SETSOCKOPT] = &setsockopt_handler,
 	[OP_IO_URING] = &io_uring_handler,
 	[OP_EXECVE] = &execve_handler,
+	[OP_PTRACE] = &ptrace_handler,
 };
 
 struct capture *capture_new(const struct capture_options *options)
@@ -116,6 +117,11 @@ static void ensure_state(struct capture *capture, struct task *task)
 		task_begin(task, NULL);
 }
 
+void capture_stop(struct capture *capture)
+{
+	capture->stopped = true;
+}
+
 static bool on_enter(void *ctx, struct task *task)
 {
 	struct capture *capture = ctx;
@@ -174,6 +180,16 @@ static void on_fork(void *ctx, struct task *parent, struct task *child, uint64_t
 	emit_process(capture, child, PROCESS_FORK, parent->proc->pid);
 	if (from->ring)
 		ring_found(capture, child, "inherited");
+}
+
+static void on_found(void *ctx, struct task *task)
+{
+	struct capture *capture = ctx;
+
+	ensure_state(capture, task);
+	cproc_of(task)->executed = true;
+	emit_process(capture, task, PROCESS_FOUND, (pid_t)proc_status(task->tid, "PPid"));
+	rings_find(capture, task);
 }
 
 static void on_orphan(void *ctx, struct task *task)
@@ -236,8 +252,12 @@ static void on_gone(void *ctx, struct task *task, int status, bool last)
 		cproc->exiting--;
 	if (last) {
 		cproc = cproc_of(task);
-		table_release(capture, task);
-		if (cproc->executed)
+		/* One that is let go keeps its descriptors. */
+		if (status == -1)
+			table_drop(capture, task);
+		else
+			table_release(capture, task);
+		if (cproc->executed && status != -1)
 			emit_exit(capture, task, status);
 		map_take(&capture->procs, (uint64_t)task->proc->pid);
 		if (cproc->pidfd >= 0)
@@ -276,6 +296,7 @@ const struct tracer_ops capture_ops = {
 	.exit = on_exit_of_call,
 	.drop = on_drop,
 	.fork = on_fork,
+	.found = on_found,
 	.orphan = on_orphan,
 	.exec = on_exec,
 	.exiting = on_exiting,

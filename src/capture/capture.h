@@ -36,6 +36,9 @@ bool capture_owns_socket(void *capture, pid_t pid);
 /* Called from the tracer's ops.kicked. */
 void capture_set_kicked(struct capture *capture, void (*kicked)(void *ctx), void *ctx);
 
+/* No further events but notes and the last one; the programs go on. */
+void capture_stop(struct capture *capture);
+
 /* A note to the user, as an event of the running trace. */
 void capture_note(struct capture *capture, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));

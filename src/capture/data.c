@@ -170,7 +170,8 @@ static void settle(struct task *task, struct open_call *open)
 		return;
 	}
 	sock->info.local = info.local;
-	sock->info.remote = info.remote;
+	if (info.remote.len || event_proto_is_datagram(info.proto))
+		sock->info.remote = info.remote;
 	sock->settled = event_proto_is_datagram(info.proto) ? addr_port(&info.local) != 0
 							    : !addr_is_empty(&info.remote);
 }

@@ -109,7 +109,10 @@ static bool lock_enter(struct capture *capture, struct task *task)
 	if (sandbox && task->call.args[0] != SECCOMP_SET_MODE_FILTER &&
 	    task->call.args[0] != SECCOMP_SET_MODE_STRICT)
 		return false;
-	if (sandbox || tracer_needs_privilege(capture->tracer))
+	/* USER_NOTIF beats TRACE: who listens answers, and we are not asked. */
+	if (sandbox && task->call.args[1] & SECCOMP_FILTER_FLAG_NEW_LISTENER)
+		tracer_distrust(capture->tracer, task);
+	else if (sandbox || tracer_needs_privilege(capture->tracer))
 		tracer_widen(capture->tracer, task);
 	return false;
 }

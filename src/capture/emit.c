@@ -27,7 +27,8 @@ void emit_event(struct capture *capture, struct event *event)
 {
 	if (event->type == EVENT_DATA)
 		capture->totals.calls_stop++;
-	sink_emit(capture->sink, event);
+	if (!capture->stopped || event->type == EVENT_NOTE)
+		sink_emit(capture->sink, event);
 	event_unref(event);
 }
 

@@ -95,6 +95,23 @@ bool descriptor_is_ring(const struct task *task, int fd)
 	       !strcmp(target, "anon_inode:[io_uring]");
 }
 
+static void look_for_ring(void *ctx, int fd)
+{
+	struct task *task = ctx;
+
+	if (descriptor_is_ring(task, fd))
+		cproc_of(task)->ring = true;
+}
+
+void rings_find(struct capture *capture, struct task *task)
+{
+	proc_each(task->proc->pid, "fd", look_for_ring, task);
+	if (!cproc_of(task)->ring)
+		return;
+	cproc_of(task)->ring = false;
+	ring_found(capture, task, "a ring that was there before");
+}
+
 static bool io_uring_enter_call(struct capture *capture, struct task *task)
 {
 	/* With a filter in place the kernel has answered already. */
@@ -112,6 +129,24 @@ static void io_uring_exit_call(struct capture *capture, struct task *task)
 }
 
 const struct op_handler io_uring_handler = { io_uring_enter_call, io_uring_exit_call };
+
+static bool ptrace_enter(struct capture *capture, struct task *task)
+{
+	(void)capture;
+	(void)task;
+	return true;
+}
+
+/* Only one tracer is possible. The program's own message seldom says why. */
+static void ptrace_exit(struct capture *capture, struct task *task)
+{
+	if (task->call.ret == -EPERM)
+		emit_note(capture, task,
+			  "this program tried to trace a process; what iotrace traces cannot be "
+			  "traced by others");
+}
+
+const struct op_handler ptrace_handler = { ptrace_enter, ptrace_exit };
 
 /* struct tcp_zerocopy_receive, include/uapi/linux/tcp.h; its first 40 bytes since 5.11. */
 struct zerocopy {

@@ -94,8 +94,12 @@ static void refresh(struct task *task, struct open_call *open)
 {
 	struct sock_info info;
 
-	if (!descriptor_ask(task, open->fd, &info) && info.inode == open->sock->info.inode)
-		open->sock->info = info;
+	if (descriptor_ask(task, open->fd, &info) || info.inode != open->sock->info.inode)
+		return;
+	/* A stream whose peer has ended has no peer's name any more. */
+	if (!info.remote.len && !event_proto_is_datagram(info.proto))
+		info.remote = open->sock->info.remote;
+	open->sock->info = info;
 }
 
 static int error_of(const struct task *task)
@@ -186,20 +190,16 @@ static bool getsockopt_enter(struct capture *capture, struct task *task)
 static void so_error_exit(struct capture *capture, struct task *task)
 {
 	struct open_call *open = &ctask_of(task)->open;
-	struct sock_info before = open->sock->info;
+	struct sock_info now = { 0 };
 	int error;
 
 	if (task->call.ret < 0 ||
 	    mem_read_all(task->tid, task->call.args[3], &error, sizeof(error)))
 		return;
-	refresh(task, open);
-	/* Asked before it was decided. */
-	if (!error && !open->sock->info.remote.len) {
-		open->sock->info = before;
+	/* Asked before it was decided: there is no peer yet. */
+	if (!error && (descriptor_ask(task, open->fd, &now) || !now.remote.len))
 		return;
-	}
-	if (error)
-		open->sock->info.remote = before.remote;
+	refresh(task, open);
 	open->sock->connecting = false;
 	emit_socket(capture, task, SOCKET_CONNECT, open->fd, open->sock, error);
 }

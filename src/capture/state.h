@@ -19,6 +19,7 @@ struct capture {
 	struct sock_table socks;
 	struct map procs;      /* by pid: struct cproc */
 	struct map lsan_files; /* by file: has it LeakSanitizer? */
+	bool stopped;          /* nothing more is recorded */
 	uint64_t conns;
 	struct event_end totals;
 	uint64_t started; /* CLOCK_MONOTONIC */
@@ -74,7 +75,7 @@ extern const struct op_handler data_handler, socket_handler, socketpair_handler,
 	listen_handler, connect_handler, accept_handler, shutdown_handler, getsockopt_handler,
 	close_handler, close_range_handler, dup_handler, dup_to_handler, unshare_handler,
 	pidfd_getfd_handler, lock_handler, prctl_handler, sendfile_handler, splice_handler,
-	setsockopt_handler, io_uring_handler, execve_handler;
+	setsockopt_handler, io_uring_handler, execve_handler, ptrace_handler;
 
 /* adopt.c: what is this descriptor? Borrowed; NULL where it is nothing that we capture. */
 struct sock *descriptor_sock(struct capture *capture, struct task *task, int fd);
@@ -99,6 +100,7 @@ void descriptor_closing(struct capture *capture, struct task *task, int fd);
 void table_closing(struct capture *capture, struct task *task);
 /* All descriptors of the task's process are gone (exit), or its table must be its own (exec). */
 void table_release(struct capture *capture, struct task *task);
+void table_drop(struct capture *capture, struct task *task);
 void table_unshare(struct capture *capture, struct task *task);
 /* After exec: what close-on-exec has closed. */
 void table_check(struct capture *capture, struct task *task);
@@ -141,6 +143,8 @@ void audit_end(struct capture *capture, struct task *task, int fd, struct sock *
 
 /* notice.c */
 bool descriptor_is_ring(const struct task *task, int fd);
+/* Rings that the process had before we came. */
+void rings_find(struct capture *capture, struct task *task);
 void ring_found(struct capture *capture, struct task *task, const char *how);
 void zerocopy_received(struct capture *capture, struct task *task);
 

@@ -5,7 +5,6 @@
 #include "sink/alerts.h"
 #include "sink/format.h"
 #include "sink/queue.h"
-#include "sink/tally.h"
 #include "sink/tee.h"
 
 #include <errno.h>
@@ -121,7 +120,6 @@ int pipeline_open(struct pipeline *pipeline, const struct output_settings *setti
 				       .idle = tee_flush };
 	struct tee *tee;
 
-	*pipeline = (struct pipeline){ 0 };
 	tee = tee_new(report, pipeline);
 	if (check_settings(settings) || add_files(tee, settings)) {
 		sink_finish(tee_sink(tee));
@@ -134,7 +132,8 @@ int pipeline_open(struct pipeline *pipeline, const struct output_settings *setti
 	else
 		tee_add(tee, alerts_new(), NULL);
 	queue.idle_ctx = tee;
-	pipeline->sink = queue_new(&queue, select_new(selection, tally_new(tee_sink(tee))));
+	pipeline->sink = queue_new(
+		&queue, select_new(selection, tally_new(&pipeline->limit, tee_sink(tee))));
 	return 0;
 }
 

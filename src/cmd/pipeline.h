@@ -5,6 +5,7 @@
 #include "cmd/opt.h"
 #include "event/sink.h"
 #include "sink/select.h"
+#include "sink/tally.h"
 
 /* The options that say where events go and what they look like. */
 struct output_settings {
@@ -22,8 +23,9 @@ extern const struct opt_row output_options[];
 bool output_uses_stdout(const struct output_settings *settings);
 
 struct pipeline {
-	struct sink *sink; /* where the events are to be emitted */
-	bool failed;       /* after pipeline_finish: an output is not complete */
+	struct tally_limit limit; /* to be set before it is opened */
+	struct sink *sink;        /* where the events are to be emitted */
+	bool failed;              /* after pipeline_finish: an output is not complete */
 };
 
 /*

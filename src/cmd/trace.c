@@ -8,6 +8,7 @@
 #include "cmd/pipeline.h"
 #include "cmd/selection.h"
 #include "cmd/signals.h"
+#include "cmd/targets.h"
 #include "cmd/user.h"
 #include "tracer/tracer.h"
 
@@ -25,13 +26,29 @@ struct trace_settings {
 	bool unix_sockets, all_fds, errors;
 	bool lsan_off, no_io_uring;
 	bool pin, background, stack;
+	bool no_follow;
 	const char *user;
 	uint64_t max_bytes;
+	uint64_t for_ns, count;
+	struct target_settings targets;
 	struct output_settings output;
 	struct selection_settings selection;
 };
 
 #define AT(field) offsetof(struct trace_settings, field)
+
+static const struct opt_row target_options[] = {
+	{ OPT_LIST, 'p', "attach", "PID[,PID]", "attach to running processes, all their threads",
+	  AT(targets.pids) },
+	{ OPT_LIST, 0, "name", "NAME",
+	  "attach to processes of that name, also those that start later", AT(targets.names) },
+	{ OPT_FLAG, 0, "no-follow", NULL, "do not follow children of attached processes",
+	  AT(no_follow) },
+	{ OPT_TIME, 0, "for", "TIME", "record for so long: seconds, or with ms, s, m, h",
+	  AT(for_ns) },
+	{ OPT_COUNT, 0, "count", "N", "record so many data events", AT(count) },
+	{ .kind = OPT_END },
+};
 
 static const struct opt_row capture_options[] = {
 	{ OPT_FLAG, 0, "unix", NULL, "local (AF_UNIX) sockets, too", AT(unix_sockets) },
@@ -60,6 +77,7 @@ static const struct opt_row program_options[] = {
 };
 
 static const struct opt_group groups[] = {
+	{ "What is traced", target_options, 0 },
 	{ "What is captured", capture_options, 0 },
 	{ "What is kept", selection_options, AT(selection) },
 	{ "Output", output_options, AT(output) },
@@ -76,7 +94,10 @@ struct trace {
 	struct pipeline pipeline;
 	struct capture *capture;
 	struct tracer *tracer;
+	struct targets *targets;
 	struct signals *signals;
+	const char *program; /* NULL: none is started */
+	bool killed;         /* by the user */
 };
 
 static int print_help(void)
@@ -174,41 +195,104 @@ static struct spawn spawn_of(struct trace *trace, char **argv)
 	};
 }
 
-static int exit_status(struct trace *trace, const char *program)
+static int exit_status(const struct trace *trace)
 {
 	int status = tracer_main_status(trace->tracer);
 	struct spawn_error error;
 
-	if (tracer_start_failed(trace->tracer, &error))
-		return spawn_failed(program, &error);
-	if (signals_killed(trace->signals))
+	if (trace->program && tracer_start_failed(trace->tracer, &error))
+		return spawn_failed(trace->program, &error);
+	if (trace->killed)
 		return 128 + SIGINT;
 	if (trace->pipeline.failed)
 		return EXIT_IOTRACE_FAILED;
+	if (!trace->program)
+		return 0;
 	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
-/* From the program's start to the end of all that is traced. */
-static int follow(struct trace *trace, const struct spawn *spawn)
+/* What was attached is let go; of what was started no more is recorded. */
+static void end_recording(struct trace *trace)
+{
+	tracer_keep(trace->tracer, false);
+	targets_stop(trace->targets);
+	tracer_detach(trace->tracer);
+	capture_stop(trace->capture);
+}
+
+static void handle_signals(struct trace *trace, const struct signals_due *due)
+{
+	for (int sig = 1; sig < NSIG; sig++) {
+		if (due->by_kill[sig])
+			tracer_signal(trace->tracer, sig, false);
+		if (due->by_terminal[sig])
+			tracer_signal(trace->tracer, sig, true);
+	}
+	if (due->any) {
+		tracer_keep(trace->tracer, false);
+		targets_stop(trace->targets);
+		tracer_detach(trace->tracer);
+	}
+	if (due->twice) {
+		trace->killed = trace->program != NULL;
+		tracer_kill_all(trace->tracer);
+	}
+}
+
+/* In the tracer's thread. */
+static void on_kicked(void *ctx)
+{
+	struct trace *trace = ctx;
+	struct signals_due due;
+
+	targets_handle(trace->targets);
+	signals_take(trace->signals, &due);
+	handle_signals(trace, &due);
+	if (due.time_up)
+		end_recording(trace);
+}
+
+/* In the output's thread. */
+static void on_count_reached(void *ctx)
+{
+	struct trace *trace = ctx;
+
+	signals_stop(trace->signals);
+}
+
+/* Starts and attaches what there is. 0, or an exit status after a message. */
+static int begin(struct trace *trace, const struct spawn *spawn)
 {
 	struct spawn_error error = { 0 };
-	int result = tracer_start(trace->tracer, spawn, &error);
+	int count = targets_attach(trace->targets);
 
-	if (result) {
-		capture_end(trace->capture);
-		pipeline_finish(&trace->pipeline);
-		return spawn_failed(spawn->argv[0], &error);
+	if (count < 0) {
+		tracer_abandon(trace->tracer);
+		return EXIT_IOTRACE_FAILED;
 	}
-	trace->signals = signals_new(trace->tracer);
-	capture_set_kicked(trace->capture, signals_handle, trace->signals);
-	result = tracer_run(trace->tracer);
+	tracer_keep(trace->tracer, targets_are_watched(trace->targets));
+	if (trace->program && tracer_start(trace->tracer, spawn, &error))
+		return spawn_failed(trace->program, &error);
+	return 0;
+}
+
+/* From the start to the end of all that is traced. */
+static int follow(struct trace *trace, const struct spawn *spawn)
+{
+	int result;
+
+	trace->signals = signals_new(trace->tracer, trace->settings->for_ns);
+	capture_set_kicked(trace->capture, on_kicked, trace);
+	result = begin(trace, spawn);
 	if (result)
-		log_errno(-result, "waiting for the program failed");
+		tracer_detach(trace->tracer);
+	if (tracer_run(trace->tracer))
+		log_error("waiting for what is traced failed");
+	targets_stop(trace->targets);
 	capture_end(trace->capture);
 	pipeline_finish(&trace->pipeline);
-	result = exit_status(trace, spawn->argv[0]);
 	signals_free(trace->signals);
-	return result;
+	return result ? result : exit_status(trace);
 }
 
 /* Every traced process with sockets costs a descriptor of ours. */
@@ -239,6 +323,7 @@ static int prepare(struct trace *trace)
 		.named = capture.unix_sockets,
 		.files = settings->all_fds,
 		.no_io_uring = settings->no_io_uring,
+		.no_follow = settings->no_follow,
 	};
 	int error;
 
@@ -247,6 +332,8 @@ static int prepare(struct trace *trace)
 	if (!trace->tracer)
 		return log_errno(-error, "cannot make the system call filter");
 	capture_set_tracer(trace->capture, trace->tracer);
+	trace->targets = targets_new(&settings->targets, trace->tracer);
+	trace->pipeline.limit = (struct tally_limit){ settings->count, on_count_reached, trace };
 	return 0;
 }
 
@@ -259,9 +346,9 @@ static int run(struct trace *trace, int argc, char **argv, char **program)
 
 	if (!selection)
 		return EXIT_IOTRACE_FAILED;
-	if (tracer_prepare(trace->tracer, &spawn, &error)) {
+	if (trace->program && tracer_prepare(trace->tracer, &spawn, &error)) {
 		selection_free(selection);
-		return spawn_failed(program[0], &error);
+		return spawn_failed(trace->program, &error);
 	}
 	if (pipeline_open(&trace->pipeline, &trace->settings->output, selection)) {
 		tracer_abandon(trace->tracer);
@@ -288,6 +375,7 @@ static int check_and_run(struct trace *trace, int argc, char **argv, char **prog
 		return result;
 	if (!prepare(trace))
 		result = run(trace, argc, argv, program);
+	targets_free(trace->targets);
 	tracer_free(trace->tracer);
 	capture_free(trace->capture);
 	user_done(&trace->user);
@@ -308,12 +396,16 @@ int trace_main(int argc, char **argv)
 	} else if (settings.version) {
 		result = 0;
 		printf("iotrace %s\n", IOTRACE_VERSION);
-	} else if (at >= argc) {
-		log_error(
-			"no program to trace: iotrace [OPTION]... -- PROGRAM [ARG]...; see --help");
+	} else if (at >= argc && !settings.targets.pids.count && !settings.targets.names.count) {
+		log_error("nothing to trace: name a program, -p PID or --name NAME; see --help");
+	} else if (at >= argc && (settings.user || settings.background)) {
+		log_error("-u and -D are for a program that is started");
 	} else {
+		trace.program = at < argc ? argv[at] : NULL;
 		result = check_and_run(&trace, argc, argv, argv + at);
 	}
+	opt_list_done(&settings.targets.pids);
+	opt_list_done(&settings.targets.names);
 	opt_list_done(&settings.output.files);
 	selection_settings_done(&settings.selection);
 	return result;

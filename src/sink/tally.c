@@ -11,6 +11,8 @@ struct tally {
 	uint64_t seq;
 	struct map conns;
 	struct event_end sums;
+	struct tally_limit limit;
+	uint64_t data_events;
 };
 
 static uint64_t conn_of(const struct event *event)
@@ -36,11 +38,23 @@ static void complete(const struct tally *tally, struct event_end *end)
 	end->events = tally->seq - 1;
 }
 
+/* Counts a data event; true if it is one too many. */
+static bool is_over(struct tally *tally)
+{
+	uint64_t count = ++tally->data_events;
+
+	if (tally->limit.count && count == tally->limit.count)
+		tally->limit.reached(tally->limit.ctx);
+	return tally->limit.count && count > tally->limit.count;
+}
+
 static void tally_emit(struct sink *sink, struct event *event)
 {
 	struct tally *tally = (struct tally *)sink;
 	uint64_t conn = conn_of(event);
 
+	if (event->type == EVENT_DATA && is_over(tally))
+		return;
 	event->seq = ++tally->seq;
 	if (conn)
 		map_put(&tally->conns, conn, tally);
@@ -65,11 +79,12 @@ static int tally_finish(struct sink *sink)
 	return result;
 }
 
-struct sink *tally_new(struct sink *next)
+struct sink *tally_new(const struct tally_limit *limit, struct sink *next)
 {
 	struct tally *tally = own_zalloc(sizeof(*tally));
 
 	tally->sink = (struct sink){ tally_emit, tally_finish };
 	tally->next = next;
+	tally->limit = *limit;
 	return &tally->sink;
 }

@@ -4,7 +4,13 @@
 
 #include "event/sink.h"
 
+struct tally_limit {
+	uint64_t count; /* data events that are let through; 0: all */
+	void (*reached)(void *ctx);
+	void *ctx;
+};
+
 /* Owns the next sink. Gives each event its seq; completes the totals of the end event. */
-struct sink *tally_new(struct sink *next);
+struct sink *tally_new(const struct tally_limit *limit, struct sink *next);
 
 #endif

@@ -3,6 +3,7 @@
 #define TRACER_ENGINE_H
 
 #include "base/map.h"
+#include "tracer/stop.h"
 #include "tracer/task.h"
 #include "tracer/tracer.h"
 
@@ -50,8 +51,11 @@ struct tracer {
 	bool no_new_privs; /* set for the started program, so that its filters load */
 	struct spawn_error spawn_error;
 	struct tracer_stats stats;
-	cpu_set_t affinity; /* ours before --pin */
-	cpu_set_t allowed;  /* all that could be asked for */
+	unsigned int wanted; /* bits of enum sys_when: rows that are told */
+	bool keep;           /* do not end when nothing is left */
+	uint64_t detach_by;  /* CLOCK_MONOTONIC; 0: nobody is to be detached */
+	cpu_set_t affinity;  /* ours before --pin */
+	cpu_set_t allowed;   /* all that could be asked for */
 	pthread_t thread;
 	atomic_bool kicked;
 };
@@ -68,6 +72,9 @@ extern const struct own_handler pin_get_handler, pin_set_handler;
 int pin_start(struct tracer *tracer);
 /* The new task's own view of its affinity; parent NULL: the started program. */
 void pin_inherit(struct tracer *tracer, const struct task *parent, struct task *child);
+/* An attached task is moved to our processor; and back. */
+void pin_attach(struct tracer *tracer, struct task *task);
+void pin_detach(const struct task *task);
 
 /* tasks.c */
 struct task *task_add(struct tracer *tracer, pid_t tid, pid_t pid);
@@ -84,6 +91,36 @@ int wait_task(struct tracer *tracer, struct task *task, int *ret_status);
 
 /* PTRACE_CONT, PTRACE_SYSCALL or PTRACE_LISTEN. 0, -ESRCH. */
 int task_restart(struct task *task, int request, int sig);
+/*
+ * Goes on with a task after a stop: to its call's exit where that is wanted. One that is to be let go
+ * is detached here, and is no more when this returns.
+ */
+int task_resume(struct tracer *tracer, struct task *task, int sig);
+int task_listen(struct tracer *tracer, struct task *task);
+/* Tells its end (a wait status, -1: it was detached) and forgets it. */
+void task_forget(struct tracer *tracer, struct task *task, int status);
+
+/* calls.c */
+int on_seccomp(struct tracer *tracer, struct task *task, struct stop stop);
+int on_syscall(struct tracer *tracer, struct task *task, struct stop stop);
+/* The exit of the call that the task is in will not be told. */
+void call_drop(struct tracer *tracer, struct task *task);
+
+/* birth.c */
+int on_clone(struct tracer *tracer, struct task *parent, struct stop stop);
+int first_stop(struct tracer *tracer, struct task *task, int status);
+void park(struct tracer *tracer, struct wait_item item);
+int unpark(struct tracer *tracer, pid_t tid);
+void adopt_parked(struct tracer *tracer);
+
+/* attach.c */
+int task_detach(struct tracer *tracer, struct task *task, int sig);
+/* At a stop that our PTRACE_INTERRUPT made: the program is not to notice. */
+void attach_undo_interrupt(struct task *task);
+bool detach_is_overdue(const struct tracer *tracer);
+
+/* untraced.c */
+extern const struct own_handler untraced_handler;
 
 /* widen.c: at an entry or first stop, when the process has widen_wanted. */
 void widen_now(struct tracer *tracer, struct task *task);

@@ -42,6 +42,25 @@ void pin_inherit(struct tracer *tracer, const struct task *parent, struct task *
 	memcpy(child->affinity, parent ? parent->affinity : &tracer->affinity, sizeof(cpu_set_t));
 }
 
+void pin_attach(struct tracer *tracer, struct task *task)
+{
+	cpu_set_t ours;
+
+	if (!tracer->options.pin)
+		return;
+	task->affinity = own_zalloc(sizeof(cpu_set_t));
+	if (sched_getaffinity(task->tid, sizeof(cpu_set_t), task->affinity) ||
+	    sched_getaffinity(0, sizeof(ours), &ours) ||
+	    sched_setaffinity(task->tid, sizeof(ours), &ours))
+		*task->affinity = tracer->affinity;
+}
+
+void pin_detach(const struct task *task)
+{
+	if (task->affinity)
+		sched_setaffinity(task->tid, sizeof(cpu_set_t), task->affinity);
+}
+
 /* Argument 0 of both calls: whose affinity; NULL where it is not one of ours. */
 static struct task *target_of(struct tracer *tracer, struct task *task)
 {

@@ -38,8 +38,11 @@ struct task {
 	bool born;                /* has had its first stop */
 	bool stopped;             /* in a ptrace-stop that we have not ended */
 	bool in_call;             /* between an entry and the exit that somebody wants */
-	bool entry_told; /* by a syscall-entry-stop; a seccomp-stop of the same call follows */
-	bool retry;      /* the call it stopped at will be made again */
+	bool entry_told;   /* by a syscall-entry-stop; a seccomp-stop of the same call follows */
+	bool interrupted;  /* by our PTRACE_INTERRUPT */
+	bool detach;       /* to be let go at its next stop */
+	uint64_t untraced; /* clone flags that were changed in the call, 0: none */
+	bool retry;        /* the call it stopped at will be made again */
 	enum task_at at;
 	struct call call;
 	cpu_set_t *affinity; /* what it believes it has, with --pin */
@@ -49,6 +52,7 @@ struct task {
 struct proc {
 	pid_t pid;
 	struct task *tasks;
+	bool attached;      /* was running before us: no filter, and it is let go again */
 	bool wide;          /* the wide filter is in place, for all its threads */
 	bool follow_all;    /* stopped at every call, as its filter cannot be had */
 	bool widen_failed;  /* … and will not be tried again */

@@ -1,24 +1,19 @@
 /* The loop: take what is ready, say what kind of stop it is, tell the ops, resume. */
 #include "tracer/tracer.h"
 
-#include "abi/regs.h"
-#include "base/clock.h"
 #include "base/own.h"
 #include "base/proc.h"
 #include "tracer/engine.h"
 #include "tracer/filter.h"
-#include "tracer/mem.h"
 #include "tracer/stop.h"
 
 #include <errno.h>
 #include <pthread.h>
-#include <sched.h>
 #include <signal.h>
-#include <stddef.h>
-#include <string.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 /* Interrupts a blocking wait; its handler does nothing. */
@@ -46,256 +41,29 @@ int task_restart(struct task *task, int request, int sig)
 	return ptrace((enum __ptrace_request)request, task->tid, 0, (long)sig) < 0 ? -errno : 0;
 }
 
-static int resume(struct task *task, int sig)
+int task_resume(struct tracer *tracer, struct task *task, int sig)
 {
 	bool exit_wanted = task->in_call || task->proc->follow_all;
 
+	if (task->detach)
+		return task_detach(tracer, task, sig);
 	return task_restart(task, exit_wanted ? PTRACE_SYSCALL : PTRACE_CONT, sig);
 }
 
-static const struct own_handler *const own_handlers[OPS] = {
-	[OP_GET_AFFINITY] = &pin_get_handler,
-	[OP_SET_AFFINITY] = &pin_set_handler,
-};
-
-static bool tell_enter(struct tracer *tracer, struct task *task)
+int task_listen(struct tracer *tracer, struct task *task)
 {
-	const struct own_handler *own = own_handlers[task->call.row->op];
-
-	return own ? own->enter(tracer, task) : tracer->ops->enter(tracer->ctx, task);
+	if (task->detach)
+		return task_detach(tracer, task, 0);
+	return task_restart(task, PTRACE_LISTEN, 0);
 }
 
-static void tell_exit(struct tracer *tracer, struct task *task)
-{
-	const struct own_handler *own = own_handlers[task->call.row->op];
-
-	if (own)
-		own->exit(tracer, task);
-	else
-		tracer->ops->exit(tracer->ctx, task);
-}
-
-static void tell_drop(struct tracer *tracer, struct task *task)
-{
-	if (task->in_call && !own_handlers[task->call.row->op])
-		tracer->ops->drop(tracer->ctx, task);
-	task->in_call = false;
-}
-
-static void forget_task(struct tracer *tracer, struct task *task, int status)
+void task_forget(struct tracer *tracer, struct task *task, int status)
 {
 	bool last = task->proc->tasks == task && !task->next;
 
-	tell_drop(tracer, task);
+	call_drop(tracer, task);
 	tracer->ops->gone(tracer->ctx, task, status, last);
 	task_remove(tracer, task);
-}
-
-/* An entry, of whichever kind of stop. */
-static void call_enter(struct tracer *tracer, struct task *task)
-{
-	task->at = AT_ENTRY;
-	task->retry = false;
-	task->call.entered = clock_monotonic();
-	widen_now(tracer, task);
-	if (!task->retry && tell_enter(tracer, task))
-		task->in_call = true;
-	if (task->retry) {
-		tell_drop(tracer, task);
-		task->entry_told = false;
-	}
-	task->at = AT_OTHER;
-}
-
-static void call_exit(struct tracer *tracer, struct task *task, int64_t ret)
-{
-	task->at = AT_EXIT;
-	task->call.ret = ret;
-	task->in_call = false;
-	tell_exit(tracer, task);
-	task->at = AT_OTHER;
-}
-
-static int get_info(struct task *task, struct __ptrace_syscall_info *info)
-{
-	/* Linux 5.3. */
-	long got = ptrace((enum __ptrace_request)PTRACE_GET_SYSCALL_INFO, task->tid, sizeof(*info),
-			  info);
-
-	return got < 0 ? -errno : 0;
-}
-
-/* socketcall(2): the call's own arguments instead of the packed ones. */
-static const struct sys_row *unpack_socketcall(struct task *task)
-{
-	struct call *call = &task->call;
-	uint32_t packed[6] = { 0 };
-	uint64_t number = call->args[0];
-
-	mem_read(task->tid, call->args[1], packed, sizeof(packed));
-	for (int i = 0; i < 6; i++)
-		call->args[i] = packed[i];
-	return abi_socketcall_row(number);
-}
-
-static bool fill_call(struct task *task, const struct __ptrace_syscall_info *info, uint64_t nr,
-		      const uint64_t *args)
-{
-	struct call *call = &task->call;
-
-	call->abi = abi_find(info->arch, nr);
-	if (!call->abi)
-		return false;
-	call->nr = nr;
-	call->ip = info->instruction_pointer;
-	call->sp = info->stack_pointer;
-	memcpy(call->args, args, sizeof(call->args));
-	call->row =
-		abi_is_socketcall(call->abi, nr) ? unpack_socketcall(task) : abi_row(call->abi, nr);
-	return call->row && sys_row_holds(call->row, call->args);
-}
-
-int tracer_skip_call(struct tracer *tracer, struct task *task, int64_t ret)
-{
-	struct regs regs;
-	int result = regs_get(task->tid, &regs);
-
-	(void)tracer;
-	if (!result)
-		result = regs_change_call(task->tid, &regs, (uint64_t)-1);
-	if (result)
-		return result;
-	regs_set_ret(&regs, ret);
-	return regs_set(task->tid, &regs);
-}
-
-static int on_seccomp(struct tracer *tracer, struct task *task, struct stop stop)
-{
-	struct __ptrace_syscall_info info = { 0 };
-	int result = get_info(task, &info);
-
-	(void)stop;
-	if (result)
-		return result;
-	if (info.op != PTRACE_SYSCALL_INFO_SECCOMP)
-		return resume(task, 0);
-	/* The program's own filter wants a tracer; alone it would get ENOSYS (seccomp(2)). */
-	if (info.seccomp.ret_data != FILTER_TRACE_DATA) {
-		tracer_skip_call(tracer, task, -ENOSYS);
-		return resume(task, 0);
-	}
-	if (!task->entry_told &&
-	    fill_call(task, &info, info.seccomp.nr, (const uint64_t *)info.seccomp.args))
-		call_enter(tracer, task);
-	return resume(task, 0);
-}
-
-static int on_syscall(struct tracer *tracer, struct task *task, struct stop stop)
-{
-	struct __ptrace_syscall_info info = { 0 };
-	int result = get_info(task, &info);
-
-	(void)stop;
-	if (result)
-		return result;
-	if (info.op == PTRACE_SYSCALL_INFO_EXIT) {
-		task->entry_told = false;
-		if (task->in_call)
-			call_exit(tracer, task, info.exit.rval);
-	} else if (info.op == PTRACE_SYSCALL_INFO_ENTRY && task->proc->follow_all) {
-		task->entry_told = true;
-		if (fill_call(task, &info, info.entry.nr, (const uint64_t *)info.entry.args))
-			call_enter(tracer, task);
-	}
-	return resume(task, 0);
-}
-
-/* The flags of the clone(2) that a task is in. */
-static uint64_t clone_flags(struct task *task)
-{
-	const struct abi *abi;
-	struct regs regs;
-	uint64_t flags = 0;
-	int nr;
-
-	if (regs_get(task->tid, &regs))
-		return 0;
-	abi = regs_abi(&regs);
-	nr = (int)regs_call_nr(&regs);
-	if (nr == abi_nr(abi, "clone"))
-		return (uint32_t)regs_call_arg(&regs, 0);
-	if (nr == abi_nr(abi, "vfork"))
-		return CLONE_VM | CLONE_VFORK;
-	if (nr == abi_nr(abi, "clone3"))
-		mem_read_all(task->tid, regs_call_arg(&regs, 0), &flags, sizeof(flags));
-	return flags;
-}
-
-static void park(struct tracer *tracer, struct wait_item item)
-{
-	struct parked *parked = own_alloc(sizeof(*parked));
-
-	*parked = (struct parked){ item.status, clock_monotonic() };
-	free(map_put(&tracer->parked, (uint64_t)item.tid, parked));
-}
-
-/* The status that a task was parked with, 0 if it was not. */
-static int unpark(struct tracer *tracer, pid_t tid)
-{
-	struct parked *parked auto_free = map_take(&tracer->parked, (uint64_t)tid);
-
-	return parked ? parked->status : 0;
-}
-
-/* A task's first stop, once its creator is known. */
-static int first_stop(struct tracer *tracer, struct task *task, int status)
-{
-	struct stop stop = stop_from_status(status);
-
-	task->born = true;
-	task->stopped = true;
-	if (stop.kind == STOP_GROUP)
-		return task_restart(task, PTRACE_LISTEN, 0);
-	if (stop.kind != STOP_EVENT) {
-		wait_push(tracer, task->tid, status);
-		return 0;
-	}
-	task->at = AT_EXIT;
-	widen_now(tracer, task);
-	task->at = AT_OTHER;
-	return resume(task, 0);
-}
-
-static int on_clone(struct tracer *tracer, struct task *parent, struct stop stop)
-{
-	uint64_t flags = clone_flags(parent);
-	struct task *child;
-	unsigned long tid;
-	int parked;
-
-	(void)stop;
-	if (ptrace(PTRACE_GETEVENTMSG, parent->tid, 0, &tid) < 0)
-		return -errno;
-	if (!tracer_find_task(tracer, (pid_t)tid)) {
-		child = task_add(tracer, (pid_t)tid,
-				 flags & CLONE_THREAD ? parent->proc->pid : (pid_t)tid);
-		if (!(flags & CLONE_THREAD)) {
-			child->proc->wide = parent->proc->wide;
-			child->proc->follow_all = parent->proc->follow_all;
-			child->proc->widen_failed = parent->proc->widen_failed;
-			if (parent->proc->multi_widened &&
-			    !widen_was_inherited(parent->proc, child->tid)) {
-				child->proc->wide = false;
-				child->proc->widen_wanted = true;
-			}
-		}
-		pin_inherit(tracer, parent, child);
-		tracer->ops->fork(tracer->ctx, parent, child, flags);
-		parked = unpark(tracer, (pid_t)tid);
-		if (parked)
-			first_stop(tracer, child, parked);
-	}
-	return resume(parent, 0);
 }
 
 /*
@@ -318,7 +86,7 @@ static int on_exec(struct tracer *tracer, struct task *task, struct stop stop)
 	for (task = proc->tasks; task; task = next) {
 		next = task->next;
 		if (task != former)
-			forget_task(tracer, task, 0);
+			task_forget(tracer, task, 0);
 	}
 	if (former->tid != leader)
 		task_rename(tracer, former, leader);
@@ -328,35 +96,33 @@ static int on_exec(struct tracer *tracer, struct task *task, struct stop stop)
 		tracer->no_new_privs = proc_status(leader, "NoNewPrivs") == 1;
 	}
 	tracer->ops->exec(tracer->ctx, former);
-	return resume(former, 0);
+	return task_resume(tracer, former, 0);
 }
 
 static int on_exiting(struct tracer *tracer, struct task *task, struct stop stop)
 {
 	(void)stop;
-	tell_drop(tracer, task);
+	call_drop(tracer, task);
 	tracer->ops->exiting(tracer->ctx, task);
 	return task_restart(task, PTRACE_CONT, 0);
 }
 
 static int on_group(struct tracer *tracer, struct task *task, struct stop stop)
 {
-	(void)tracer;
 	(void)stop;
-	return task_restart(task, PTRACE_LISTEN, 0);
+	return task_listen(tracer, task);
 }
 
 static int on_event(struct tracer *tracer, struct task *task, struct stop stop)
 {
-	(void)tracer;
 	(void)stop;
-	return resume(task, 0);
+	attach_undo_interrupt(task);
+	return task_resume(tracer, task, 0);
 }
 
 static int on_signal(struct tracer *tracer, struct task *task, struct stop stop)
 {
-	(void)tracer;
-	return resume(task, stop.code);
+	return task_resume(tracer, task, stop.code);
 }
 
 static int (*const stop_handlers[STOP_KINDS])(struct tracer *, struct task *, struct stop) = {
@@ -366,31 +132,6 @@ static int (*const stop_handlers[STOP_KINDS])(struct tracer *, struct task *, st
 	[STOP_EVENT] = on_event,     [STOP_SIGNAL] = on_signal,
 };
 
-/*
- * A creator that is killed in its clone never reports the child. What has been parked for too long
- * is taken in for what /proc says it is; a report that comes late finds it known.
- */
-static void adopt_parked(struct tracer *tracer)
-{
-	MAP_FOR_EACH(node, &tracer->parked) {
-		pid_t tid = (pid_t)map_key(node);
-		struct parked *parked = map_value(node);
-		struct task *task;
-		int64_t pid;
-
-		if (clock_monotonic() - parked->since < PARKED_MAX)
-			continue;
-		pid = proc_status(tid, "Tgid");
-		task = task_add(tracer, tid, pid > 0 ? (pid_t)pid : tid);
-		/* A process of its own: its creator's filter at that moment is not known. */
-		if (!task->proc->tasks->next)
-			task->proc->widen_wanted = true;
-		pin_inherit(tracer, NULL, task);
-		tracer->ops->orphan(tracer->ctx, task);
-		first_stop(tracer, task, unpark(tracer, tid));
-	}
-}
-
 static void on_gone(struct tracer *tracer, pid_t tid, int status)
 {
 	struct task *task = tracer_find_task(tracer, tid);
@@ -399,7 +140,7 @@ static void on_gone(struct tracer *tracer, pid_t tid, int status)
 	if (tid == tracer->main_pid)
 		tracer->main_status = status;
 	if (task)
-		forget_task(tracer, task, status);
+		task_forget(tracer, task, status);
 }
 
 static void dispatch(struct tracer *tracer, struct wait_item item)
@@ -420,7 +161,10 @@ static void dispatch(struct tracer *tracer, struct wait_item item)
 	}
 }
 
-int tracer_run(struct tracer *tracer)
+/* Nothing is left, but more may come. A kick ends it, and one that comes just before it delays us by this. */
+static const struct timespec idle_nap = { .tv_nsec = 5000000 };
+
+static int loop(struct tracer *tracer)
 {
 	struct wait_item item;
 	int result;
@@ -429,12 +173,27 @@ int tracer_run(struct tracer *tracer)
 		result = wait_fill(tracer);
 		if (atomic_exchange(&tracer->kicked, false))
 			tracer->ops->kicked(tracer->ctx);
+		if (result == -ECHILD && tracer->keep) {
+			nanosleep(&idle_nap, NULL);
+			continue;
+		}
 		if (result && result != -EINTR)
 			return result == -ECHILD ? 0 : result;
 		while (wait_next(tracer, &item))
 			dispatch(tracer, item);
 		adopt_parked(tracer);
+		if (detach_is_overdue(tracer))
+			return 0;
 	}
+}
+
+int tracer_run(struct tracer *tracer)
+{
+	int result = loop(tracer);
+
+	MAP_FOR_EACH(node, &tracer->tasks)
+		task_forget(tracer, map_value(node), -1);
+	return result;
 }
 
 struct tracer *tracer_new(const struct tracer_ops *ops, void *ctx,
@@ -458,6 +217,7 @@ struct tracer *tracer_new(const struct tracer_ops *ops, void *ctx,
 	if (options->files)
 		wide |= FILTER_WANT(WHEN_FILES);
 	*(options->named ? &narrow : &wide) |= FILTER_WANT(WHEN_NAMED);
+	tracer->wanted = narrow | wide;
 	*ret_error = options->pin ? pin_start(tracer) : 0;
 	if (!*ret_error)
 		*ret_error = filter_make(narrow, &tracer->narrow);
@@ -474,8 +234,6 @@ void tracer_free(struct tracer *tracer)
 {
 	if (!tracer)
 		return;
-	MAP_FOR_EACH(node, &tracer->tasks)
-		forget_task(tracer, map_value(node), 0);
 	map_done(&tracer->tasks);
 	map_done(&tracer->procs);
 	MAP_FOR_EACH(parked, &tracer->parked)
@@ -519,13 +277,20 @@ void tracer_signal(struct tracer *tracer, int sig, bool not_ours)
 		return;
 	}
 	MAP_FOR_EACH(node, &tracer->procs)
-		send_signal((pid_t)map_key(node), sig, not_ours);
+		if (!((struct proc *)map_value(node))->attached)
+			send_signal((pid_t)map_key(node), sig, not_ours);
 }
 
 void tracer_kill_all(struct tracer *tracer)
 {
 	MAP_FOR_EACH(node, &tracer->procs)
-		kill((pid_t)map_key(node), SIGKILL);
+		if (!((struct proc *)map_value(node))->attached)
+			kill((pid_t)map_key(node), SIGKILL);
+}
+
+void tracer_keep(struct tracer *tracer, bool keep)
+{
+	tracer->keep = keep;
 }
 
 void tracer_get_stats(const struct tracer *tracer, struct tracer_stats *ret_stats)

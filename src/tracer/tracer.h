@@ -34,13 +34,15 @@ struct tracer_ops {
 	void (*drop)(void *ctx, struct task *task);
 	/* A new task; of the same process if flags has CLONE_THREAD. flags as in clone(2). */
 	void (*fork)(void *ctx, struct task *parent, struct task *child, uint64_t flags);
+	/* A running process was attached; the task is its first. */
+	void (*found)(void *ctx, struct task *task);
 	/* A task whose creator died before it could tell. */
 	void (*orphan)(void *ctx, struct task *task);
 	/* A new program; the process has one task. */
 	void (*exec)(void *ctx, struct task *task);
 	/* It is about to end: its memory is still there. */
 	void (*exiting)(void *ctx, struct task *task);
-	/* It is gone. last: the process is, too, with wait status `status`. */
+	/* It is gone. last: the process is, too, with wait status `status`; -1: it was let go. */
 	void (*gone)(void *ctx, struct task *task, int status, bool last);
 	/* Calls of this process can't be traced by a filter; it is stopped at each of them. */
 	void (*unfiltered)(void *ctx, struct task *task, int error);
@@ -53,6 +55,7 @@ struct tracer_options {
 	bool named;       /* the calls of WHEN_NAMED are seen from the start */
 	bool files;       /* those of WHEN_FILES, too */
 	bool no_io_uring; /* io_uring_setup fails with ENOSYS */
+	bool no_follow;   /* children of attached processes are let go */
 };
 
 struct tracer_stats {
@@ -106,6 +109,19 @@ int tracer_start(struct tracer *tracer, const struct spawn *spawn, struct spawn_
 /* Or ends it without having started the program. */
 void tracer_abandon(struct tracer *tracer);
 
+/*
+ * Follows a running process: all its threads, and from now on its children. Calls that return EINTR
+ * because of that are made again where that can be done (docs/limits.md). 0, also where it is followed
+ * already; -ESRCH: no such process; -EPERM: the kernel refuses; -EDEADLK: it is ourselves.
+ */
+int tracer_attach(struct tracer *tracer, pid_t pid);
+
+/* While this is set, the loop goes on although nothing is left to follow: more may come. */
+void tracer_keep(struct tracer *tracer, bool keep);
+
+/* Lets all attached processes go, each thread at a safe stop; the loop ends when nothing is left. */
+void tracer_detach(struct tracer *tracer);
+
 /* True when the program ended without ever having been executed; then *ret_error says why. */
 bool tracer_start_failed(struct tracer *tracer, struct spawn_error *ret_error);
 
@@ -126,7 +142,7 @@ bool tracer_kick_pending(const struct tracer *tracer);
  */
 void tracer_signal(struct tracer *tracer, int sig, bool not_ours);
 
-/* SIGKILL to all that is traced. */
+/* SIGKILL to all that was started, and its children. */
 void tracer_kill_all(struct tracer *tracer);
 
 void tracer_get_stats(const struct tracer *tracer, struct tracer_stats *ret_stats);
@@ -144,6 +160,12 @@ void tracer_widen(struct tracer *tracer, struct task *task);
 
 /* The same for another process, whose tasks may be running; they are interrupted if need be. */
 void tracer_widen_other(struct tracer *tracer, struct proc *proc);
+
+/*
+ * From here on the process's filters cannot be relied on (another one answers before ours): it is
+ * stopped at every call.
+ */
+void tracer_distrust(struct tracer *tracer, struct task *task);
 
 /* True where giving up privileges would make a later tracer_widen impossible. */
 bool tracer_needs_privilege(const struct tracer *tracer);

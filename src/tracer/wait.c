@@ -35,12 +35,12 @@ static void arrived(struct tracer *tracer, pid_t tid, int status)
 	wait_push(tracer, tid, status);
 }
 
-/* While a task is parked the wait is not for ever: it may have to be adopted. */
+/* While a task is parked, or is to be let go, the wait is not for ever. */
 static const struct timespec parked_nap = { .tv_nsec = 2000000 };
 
 int wait_fill(struct tracer *tracer)
 {
-	bool parked = tracer->parked.head != NULL;
+	bool parked = tracer->parked.head != NULL || tracer->detach_by;
 	int status, flags = parked ? __WALL | WNOHANG : __WALL;
 	pid_t tid = 0;
 

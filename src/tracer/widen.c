@@ -103,7 +103,7 @@ void tracer_widen(struct tracer *tracer, struct task *task)
 	int result;
 
 	proc->widen_wanted = false;
-	if (proc->wide || proc->widen_failed)
+	if (proc->wide || proc->widen_failed || proc->attached)
 		return;
 	result = widen_task(tracer, task);
 	if (result == -ESRCH)
@@ -139,14 +139,28 @@ static void hold_task(struct tracer *tracer, struct task *task)
 		wait_push(tracer, task->tid, status);
 }
 
+static void follow_all(struct tracer *tracer, struct proc *proc)
+{
+	proc->follow_all = true;
+	for (struct task *task = proc->tasks; task; task = task->next)
+		hold_task(tracer, task);
+}
+
 void tracer_widen_other(struct tracer *tracer, struct proc *proc)
 {
 	if (proc->wide || proc->follow_all)
 		return;
-	proc->follow_all = true;
 	proc->widen_wanted = true;
-	for (struct task *task = proc->tasks; task; task = task->next)
-		hold_task(tracer, task);
+	follow_all(tracer, proc);
+}
+
+void tracer_distrust(struct tracer *tracer, struct task *task)
+{
+	if (task->proc->follow_all)
+		return;
+	task->proc->widen_failed = true;
+	tracer->ops->unfiltered(tracer->ctx, task, -EBUSY);
+	follow_all(tracer, task->proc);
 }
 
 bool widen_was_inherited(const struct proc *parent, pid_t child)

@@ -1,0 +1,182 @@
+/* Entries and exits of calls: what the kernel says of them, and who is told. */
+#include "abi/regs.h"
+#include "base/clock.h"
+#include "base/proc.h"
+#include "tracer/engine.h"
+#include "tracer/filter.h"
+#include "tracer/mem.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ptrace.h>
+
+static const struct own_handler *const own_handlers[OPS] = {
+	[OP_GET_AFFINITY] = &pin_get_handler,
+	[OP_SET_AFFINITY] = &pin_set_handler,
+	[OP_CLONE] = &untraced_handler,
+};
+
+static bool tell_enter(struct tracer *tracer, struct task *task)
+{
+	const struct own_handler *own = own_handlers[task->call.row->op];
+
+	return own ? own->enter(tracer, task) : tracer->ops->enter(tracer->ctx, task);
+}
+
+static void tell_exit(struct tracer *tracer, struct task *task)
+{
+	const struct own_handler *own = own_handlers[task->call.row->op];
+
+	if (own)
+		own->exit(tracer, task);
+	else
+		tracer->ops->exit(tracer->ctx, task);
+}
+
+void call_drop(struct tracer *tracer, struct task *task)
+{
+	if (task->in_call && !own_handlers[task->call.row->op])
+		tracer->ops->drop(tracer->ctx, task);
+	task->in_call = false;
+}
+
+/* An entry, of whichever kind of stop. */
+static void call_enter(struct tracer *tracer, struct task *task)
+{
+	task->at = AT_ENTRY;
+	task->retry = false;
+	task->call.entered = clock_monotonic();
+	widen_now(tracer, task);
+	if (!task->retry && tell_enter(tracer, task))
+		task->in_call = true;
+	if (task->retry) {
+		call_drop(tracer, task);
+		task->entry_told = false;
+	}
+	task->at = AT_OTHER;
+}
+
+static void call_exit(struct tracer *tracer, struct task *task, int64_t ret)
+{
+	task->at = AT_EXIT;
+	task->call.ret = ret;
+	task->in_call = false;
+	tell_exit(tracer, task);
+	task->at = AT_OTHER;
+}
+
+static int get_info(struct task *task, struct __ptrace_syscall_info *info)
+{
+	/* Linux 5.3. */
+	long got = ptrace((enum __ptrace_request)PTRACE_GET_SYSCALL_INFO, task->tid, sizeof(*info),
+			  info);
+
+	return got < 0 ? -errno : 0;
+}
+
+/* socketcall(2): the call's own arguments instead of the packed ones. */
+static const struct sys_row *unpack_socketcall(struct task *task)
+{
+	struct call *call = &task->call;
+	uint32_t packed[6] = { 0 };
+	uint64_t number = call->args[0];
+
+	mem_read(task->tid, call->args[1], packed, sizeof(packed));
+	for (int i = 0; i < 6; i++)
+		call->args[i] = packed[i];
+	return abi_socketcall_row(number);
+}
+
+static bool fill_call(struct tracer *tracer, struct task *task,
+		      const struct __ptrace_syscall_info *info, uint64_t nr, const uint64_t *args)
+{
+	struct call *call = &task->call;
+
+	call->abi = abi_find(info->arch, nr);
+	if (!call->abi)
+		return false;
+	call->nr = nr;
+	call->ip = info->instruction_pointer;
+	call->sp = info->stack_pointer;
+	memcpy(call->args, args, sizeof(call->args));
+	call->row =
+		abi_is_socketcall(call->abi, nr) ? unpack_socketcall(task) : abi_row(call->abi, nr);
+	return call->row && tracer->wanted & FILTER_WANT(call->row->when) &&
+	       sys_row_holds(call->row, call->args);
+}
+
+int tracer_skip_call(struct tracer *tracer, struct task *task, int64_t ret)
+{
+	struct regs regs;
+	int result = regs_get(task->tid, &regs);
+
+	(void)tracer;
+	if (!result)
+		result = regs_change_call(task->tid, &regs, (uint64_t)-1);
+	if (result)
+		return result;
+	regs_set_ret(&regs, ret);
+	return regs_set(task->tid, &regs);
+}
+
+int on_seccomp(struct tracer *tracer, struct task *task, struct stop stop)
+{
+	struct __ptrace_syscall_info info = { 0 };
+	int result = get_info(task, &info);
+
+	(void)stop;
+	if (result)
+		return result;
+	if (info.op != PTRACE_SYSCALL_INFO_SECCOMP)
+		return task_resume(tracer, task, 0);
+	/* The program's own filter wants a tracer; alone it would get ENOSYS (seccomp(2)). */
+	if (info.seccomp.ret_data != FILTER_TRACE_DATA) {
+		tracer_skip_call(tracer, task, -ENOSYS);
+		return task_resume(tracer, task, 0);
+	}
+	if (!task->entry_told &&
+	    fill_call(tracer, task, &info, info.seccomp.nr, (const uint64_t *)info.seccomp.args))
+		call_enter(tracer, task);
+	return task_resume(tracer, task, 0);
+}
+
+/*
+ * SECCOMP_RET_TRAP puts the call's number where its result would be, and sends SIGSYS: the call was
+ * not made (kernel/seccomp.c).
+ */
+static bool was_trapped(const struct task *task, int64_t ret)
+{
+	char text[4096];
+	const char *at;
+
+	if (ret != (int64_t)task->call.nr || proc_read(task->tid, "status", text, sizeof(text)) < 0)
+		return false;
+	at = strstr(text, "SigPnd:");
+	return at && strtoull(at + strlen("SigPnd:"), NULL, 16) & 1ULL << (SIGSYS - 1);
+}
+
+int on_syscall(struct tracer *tracer, struct task *task, struct stop stop)
+{
+	struct __ptrace_syscall_info info = { 0 };
+	int result = get_info(task, &info);
+
+	(void)stop;
+	if (result)
+		return result;
+	if (info.op == PTRACE_SYSCALL_INFO_EXIT) {
+		task->entry_told = false;
+		if (task->in_call && was_trapped(task, info.exit.rval))
+			call_drop(tracer, task);
+		else if (task->in_call)
+			call_exit(tracer, task, info.exit.rval);
+	} else if (info.op == PTRACE_SYSCALL_INFO_ENTRY && task->proc->follow_all &&
+		   !task->detach) {
+		task->entry_told = true;
+		if (fill_call(tracer, task, &info, info.entry.nr,
+			      (const uint64_t *)info.entry.args))
+			call_enter(tracer, task);
+	}
+	return task_resume(tracer, task, 0);
+}
