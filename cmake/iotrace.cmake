@@ -32,6 +32,9 @@ else()
         target_compile_options(iotrace_flags INTERFACE -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3)
     endif()
 endif()
+if(CMAKE_BUILD_TYPE STREQUAL "Debug")
+    target_compile_definitions(iotrace_flags INTERFACE IOTRACE_CHAOS)
+endif()
 # Assertions on what we believe stay on in a release: a tracer that goes on with a broken belief
 # disturbs somebody else's program.
 string(REPLACE "-DNDEBUG" "" CMAKE_C_FLAGS_RELEASE "${CMAKE_C_FLAGS_RELEASE}")

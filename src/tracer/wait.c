@@ -3,6 +3,7 @@
  * cannot starve the others, and one task's next stop can be waited for while the rest is queued.
  */
 #include "base/own.h"
+#include "tracer/chaos.h"
 #include "tracer/engine.h"
 #include "tracer/stop.h"
 
@@ -77,7 +78,7 @@ bool wait_next(struct tracer *tracer, struct wait_item *ret_item)
 {
 	if (!tracer->queue.count)
 		return false;
-	take_at(&tracer->queue, 0, ret_item);
+	take_at(&tracer->queue, chaos_choose(&tracer->queue), ret_item);
 	return true;
 }
 
