@@ -70,6 +70,54 @@ void regs_set_call_arg(struct regs *regs, unsigned int index, uint64_t value)
 	regs->user.regs[index] = value;
 }
 
+void regs_set_ip(struct regs *regs, uint64_t ip)
+{
+	regs->user.pc = ip;
+}
+
+void regs_set_sp(struct regs *regs, uint64_t sp)
+{
+	regs->user.sp = sp;
+}
+
+uint64_t regs_general(const struct regs *regs, unsigned int number)
+{
+	return regs->user.regs[number % 31];
+}
+
+void regs_set_general(struct regs *regs, unsigned int number, uint64_t value)
+{
+	regs->user.regs[number % 31] = value;
+}
+
+/* N, Z, C, V of pstate (Arm ARM, C6.2 SUBS). */
+void regs_set_compared(struct regs *regs, uint64_t a, uint64_t b)
+{
+	uint64_t diff = a - b, flags = 0;
+
+	flags |= diff >> 63 ? 1ULL << 31 : 0;
+	flags |= diff ? 0 : 1ULL << 30;
+	flags |= a >= b ? 1ULL << 29 : 0;
+	flags |= ((a ^ b) & (a ^ diff)) >> 63 ? 1ULL << 28 : 0;
+	regs->user.pstate = (regs->user.pstate & ~0xf0000000ULL) | flags;
+}
+
+uint64_t regs_thread_base(const struct regs *regs)
+{
+	(void)regs;
+	return 0;
+}
+
+uint64_t regs_c_arg(const struct regs *regs, unsigned int index)
+{
+	return index < 8 ? regs->user.regs[index] : 0;
+}
+
+uint64_t regs_c_ret(const struct regs *regs)
+{
+	return regs->user.regs[0];
+}
+
 int64_t regs_ret(const struct regs *regs)
 {
 	return (int64_t)regs->user.regs[0];

@@ -36,6 +36,23 @@ void regs_set_ret(struct regs *regs, int64_t value);
  */
 int regs_change_call(pid_t tid, struct regs *regs, uint64_t nr);
 
+void regs_set_ip(struct regs *regs, uint64_t ip);
+void regs_set_sp(struct regs *regs, uint64_t sp);
+
+/* A general register by its number in the processor's encoding (x86-64: 0 rax, 1 rcx, … 15 r15). */
+uint64_t regs_general(const struct regs *regs, unsigned int number);
+void regs_set_general(struct regs *regs, unsigned int number, uint64_t value);
+
+/* Result flags of comparing a with b (64 bits), as the processor would leave them. */
+void regs_set_compared(struct regs *regs, uint64_t a, uint64_t b);
+
+/* The base of the thread's local storage. */
+uint64_t regs_thread_base(const struct regs *regs);
+
+/* Arguments and result of the C calling convention, at a function's entry and behind its return. */
+uint64_t regs_c_arg(const struct regs *regs, unsigned int index);
+uint64_t regs_c_ret(const struct regs *regs);
+
 /* Puts the thread back in front of its system call instruction, about to make call nr. */
 void regs_rewind(struct regs *regs, uint64_t nr);
 

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <linux/audit.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/ptrace.h>
 
 #define X32_BIT 0x40000000U
@@ -88,6 +89,67 @@ uint64_t regs_call_arg(const struct regs *regs, unsigned int index)
 void regs_set_call_arg(struct regs *regs, unsigned int index, uint64_t value)
 {
 	*arg_reg(regs, index) = value;
+}
+
+void regs_set_ip(struct regs *regs, uint64_t ip)
+{
+	regs->user.rip = ip;
+}
+
+void regs_set_sp(struct regs *regs, uint64_t sp)
+{
+	regs->user.rsp = sp;
+}
+
+static const size_t general[16] = { REG(rax), REG(rcx), REG(rdx), REG(rbx), REG(rsp), REG(rbp),
+				    REG(rsi), REG(rdi), REG(r8),  REG(r9),  REG(r10), REG(r11),
+				    REG(r12), REG(r13), REG(r14), REG(r15) };
+
+static unsigned long long *general_reg(const struct regs *regs, unsigned int number)
+{
+	return (void *)((uintptr_t)&regs->user + general[number & 15]);
+}
+
+uint64_t regs_general(const struct regs *regs, unsigned int number)
+{
+	return *general_reg(regs, number);
+}
+
+void regs_set_general(struct regs *regs, unsigned int number, uint64_t value)
+{
+	*general_reg(regs, number) = value;
+}
+
+/* CF, PF, AF, ZF, SF, OF of eflags (Intel SDM volume 1, 3.4.3). */
+void regs_set_compared(struct regs *regs, uint64_t a, uint64_t b)
+{
+	uint64_t diff = a - b, flags = 0;
+
+	flags |= a < b ? 0x1U : 0;
+	flags |= __builtin_parityll(diff & 0xff) ? 0 : 0x4U;
+	flags |= (a ^ b ^ diff) & 0x10U;
+	flags |= diff ? 0 : 0x40U;
+	flags |= diff >> 63 ? 0x80U : 0;
+	flags |= ((a ^ b) & (a ^ diff)) >> 63 ? 0x800U : 0;
+	regs->user.eflags = (regs->user.eflags & ~0x8d5ULL) | flags;
+}
+
+uint64_t regs_thread_base(const struct regs *regs)
+{
+	return regs->user.fs_base;
+}
+
+/* System V ABI, 3.2.3. */
+uint64_t regs_c_arg(const struct regs *regs, unsigned int index)
+{
+	static const unsigned int numbers[6] = { 7, 6, 2, 1, 8, 9 };
+
+	return index < 6 ? regs_general(regs, numbers[index]) : 0;
+}
+
+uint64_t regs_c_ret(const struct regs *regs)
+{
+	return regs->user.rax;
 }
 
 int64_t regs_ret(const struct regs *regs)

@@ -5,6 +5,7 @@
 #include "base/proc.h"
 #include "tracer/engine.h"
 #include "tracer/mem.h"
+#include "tracer/space.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -66,8 +67,11 @@ int first_stop(struct tracer *tracer, struct task *task, int status)
 	return task_resume(tracer, task, 0);
 }
 
-static void inherit(const struct proc *parent, struct proc *child)
+static void inherit(const struct proc *parent, struct proc *child, uint64_t flags)
 {
+	if (parent->space)
+		child->space = flags & CLONE_VM ? space_get(parent->space) :
+						  space_copy(parent->space);
 	child->wide = parent->wide;
 	child->attached = parent->attached;
 	child->follow_all = parent->follow_all;
@@ -85,7 +89,7 @@ static struct task *add_child(struct tracer *tracer, struct task *parent, pid_t 
 
 	child->detach = parent->detach;
 	if (!is_thread)
-		inherit(parent->proc, child->proc);
+		inherit(parent->proc, child->proc, flags);
 	/* It is let go at its first stop, and nobody hears of it. */
 	if (!is_thread && child->proc->attached && tracer->options.no_follow) {
 		child->detach = true;

@@ -52,6 +52,7 @@ struct tracer {
 	struct spawn_error spawn_error;
 	struct tracer_stats stats;
 	unsigned int wanted; /* bits of enum sys_when: rows that are told */
+	struct guard *guard; /* NULL: nothing was planted in attached programs yet */
 	bool keep;           /* do not end when nothing is left */
 	uint64_t detach_by;  /* CLOCK_MONOTONIC; 0: nobody is to be detached */
 	cpu_set_t affinity;  /* ours before --pin */
@@ -118,6 +119,11 @@ int task_detach(struct tracer *tracer, struct task *task, int sig);
 /* At a stop that our PTRACE_INTERRUPT made: the program is not to notice. */
 void attach_undo_interrupt(struct task *task);
 bool detach_is_overdue(const struct tracer *tracer);
+
+/* brk.c: a SIGTRAP came; true if it was a breakpoint of ours, which has been dealt with. */
+bool brk_handle(struct tracer *tracer, struct task *task);
+/* The process is let go: its code is restored. */
+void brk_lift_all(struct tracer *tracer, struct task *task);
 
 /* untraced.c */
 extern const struct own_handler untraced_handler;

@@ -52,6 +52,7 @@ struct task {
 struct proc {
 	pid_t pid;
 	struct task *tasks;
+	struct space *space; /* its memory, where we have changed it; NULL: we have not */
 	bool attached;      /* was running before us: no filter, and it is let go again */
 	bool wide;          /* the wide filter is in place, for all its threads */
 	bool follow_all;    /* stopped at every call, as its filter cannot be had */

@@ -1,5 +1,7 @@
 #include "base/own.h"
 #include "tracer/engine.h"
+#include "tracer/guard.h"
+#include "tracer/space.h"
 
 #include <assert.h>
 
@@ -40,6 +42,8 @@ void task_remove(struct tracer *tracer, struct task *task)
 	if (!proc->tasks) {
 		assert(!proc->user);
 		map_take(&tracer->procs, (uint64_t)proc->pid);
+		guard_forget(tracer, proc->pid);
+		space_put(proc->space);
 		free(proc);
 	}
 }

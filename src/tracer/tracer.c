@@ -5,6 +5,8 @@
 #include "base/proc.h"
 #include "tracer/engine.h"
 #include "tracer/filter.h"
+#include "tracer/guard.h"
+#include "tracer/space.h"
 #include "tracer/stop.h"
 
 #include <errno.h>
@@ -91,6 +93,9 @@ static int on_exec(struct tracer *tracer, struct task *task, struct stop stop)
 	if (former->tid != leader)
 		task_rename(tracer, former, leader);
 	former->stopped = true;
+	space_put(proc->space);
+	proc->space = NULL;
+	guard_forget(tracer, proc->pid);
 	if (leader == tracer->main_pid && !tracer->main_executed) {
 		tracer->main_executed = true;
 		tracer->no_new_privs = proc_status(leader, "NoNewPrivs") == 1;
@@ -122,6 +127,8 @@ static int on_event(struct tracer *tracer, struct task *task, struct stop stop)
 
 static int on_signal(struct tracer *tracer, struct task *task, struct stop stop)
 {
+	if (stop.code == SIGTRAP && brk_handle(tracer, task))
+		return task_resume(tracer, task, 0);
 	return task_resume(tracer, task, stop.code);
 }
 
@@ -239,6 +246,7 @@ void tracer_free(struct tracer *tracer)
 	MAP_FOR_EACH(parked, &tracer->parked)
 		free(map_value(parked));
 	map_done(&tracer->parked);
+	guard_stop(tracer);
 	filter_done(&tracer->narrow);
 	filter_done(&tracer->wide);
 	if (tracer->spawn_pipe >= 0)

@@ -1,0 +1,220 @@
+/* The only file that knows capstone. */
+#include "code/insn.h"
+
+#include <assert.h>
+#include <capstone/capstone.h>
+#include <string.h>
+
+/* One handle for the program: opening one takes longer than decoding a function. */
+static csh handle_64(void)
+{
+	static csh handle;
+
+	if (!handle) {
+		cs_err error = cs_open(CS_ARCH_X86, CS_MODE_64, &handle);
+
+		assert(error == CS_ERR_OK);
+		cs_option(handle, CS_OPT_DETAIL, CS_OPT_ON);
+	}
+	return handle;
+}
+
+/* Number of a 64-bit register in the encoding, -1 for others. */
+static int reg_number(x86_reg reg)
+{
+	static const x86_reg regs[16] = {
+		X86_REG_RAX, X86_REG_RCX, X86_REG_RDX, X86_REG_RBX, X86_REG_RSP, X86_REG_RBP,
+		X86_REG_RSI, X86_REG_RDI, X86_REG_R8,  X86_REG_R9,  X86_REG_R10, X86_REG_R11,
+		X86_REG_R12, X86_REG_R13, X86_REG_R14, X86_REG_R15,
+	};
+
+	for (int i = 0; i < 16; i++)
+		if (regs[i] == reg)
+			return i;
+	return -1;
+}
+
+static bool is_reg(const cs_x86_op *op)
+{
+	return op->type == X86_OP_REG && reg_number(op->reg) >= 0;
+}
+
+static bool is_stack_limit(const cs_x86_op *op)
+{
+	return op->type == X86_OP_MEM && op->mem.base == X86_REG_R14 &&
+	       op->mem.index == X86_REG_INVALID && op->mem.disp == 16 && op->size == 8;
+}
+
+/* The 64-bit register that a 32-bit one is the lower half of, X86_REG_INVALID for others. */
+static x86_reg whole_reg(x86_reg reg)
+{
+	static const x86_reg halves[16][2] = {
+		{ X86_REG_EAX, X86_REG_RAX },  { X86_REG_ECX, X86_REG_RCX },
+		{ X86_REG_EDX, X86_REG_RDX },  { X86_REG_EBX, X86_REG_RBX },
+		{ X86_REG_ESP, X86_REG_RSP },  { X86_REG_EBP, X86_REG_RBP },
+		{ X86_REG_ESI, X86_REG_RSI },  { X86_REG_EDI, X86_REG_RDI },
+		{ X86_REG_R8D, X86_REG_R8 },   { X86_REG_R9D, X86_REG_R9 },
+		{ X86_REG_R10D, X86_REG_R10 }, { X86_REG_R11D, X86_REG_R11 },
+		{ X86_REG_R12D, X86_REG_R12 }, { X86_REG_R13D, X86_REG_R13 },
+		{ X86_REG_R14D, X86_REG_R14 }, { X86_REG_R15D, X86_REG_R15 },
+	};
+
+	for (int i = 0; i < 16; i++)
+		if (halves[i][0] == reg)
+			return halves[i][1];
+	return X86_REG_INVALID;
+}
+
+static void find_move(struct insn *insn, const cs_x86_op *ops)
+{
+	x86_reg to, from;
+
+	if (ops[0].type != X86_OP_REG || ops[1].type != X86_OP_REG)
+		return;
+	to = ops[0].reg;
+	from = ops[1].reg;
+	if (ops[0].size == 4) {
+		to = whole_reg(to);
+		from = whole_reg(from);
+		insn->narrow = true;
+	}
+	if (reg_number(to) < 0 || reg_number(from) < 0)
+		return;
+	insn->effect = EFFECT_MOVE;
+	insn->target_reg = (uint8_t)reg_number(to);
+	insn->source = (uint8_t)reg_number(from);
+}
+
+static void find_effect(struct insn *insn, const cs_insn *cs)
+{
+	const cs_x86 *x86 = &cs->detail->x86;
+	const cs_x86_op *ops = x86->operands;
+
+	switch (cs->id) {
+	case X86_INS_NOP:
+	case X86_INS_ENDBR64:
+		insn->effect = EFFECT_NOP;
+		break;
+	case X86_INS_PUSH:
+		if (!is_reg(&ops[0]))
+			break;
+		insn->effect = EFFECT_PUSH;
+		insn->source = (uint8_t)reg_number(ops[0].reg);
+		break;
+	case X86_INS_POP:
+		if (!is_reg(&ops[0]))
+			break;
+		insn->effect = EFFECT_POP;
+		insn->target_reg = (uint8_t)reg_number(ops[0].reg);
+		break;
+	case X86_INS_SUB:
+	case X86_INS_ADD:
+		if (ops[0].type != X86_OP_REG || ops[0].reg != X86_REG_RSP ||
+		    ops[1].type != X86_OP_IMM)
+			break;
+		insn->effect = EFFECT_ADD_SP;
+		insn->amount = cs->id == X86_INS_ADD ? ops[1].imm : -ops[1].imm;
+		break;
+	case X86_INS_MOV:
+		find_move(insn, ops);
+		break;
+	case X86_INS_LEA:
+		if (!is_reg(&ops[0]) || ops[1].mem.index != X86_REG_INVALID ||
+		    ops[1].mem.segment != X86_REG_INVALID || reg_number(ops[1].mem.base) < 0)
+			break;
+		insn->effect = EFFECT_LEA;
+		insn->target_reg = (uint8_t)reg_number(ops[0].reg);
+		insn->source = (uint8_t)reg_number(ops[1].mem.base);
+		insn->amount = ops[1].mem.disp;
+		break;
+	case X86_INS_CMP:
+		if (ops[0].type == X86_OP_REG && ops[0].reg == X86_REG_RSP &&
+		    is_stack_limit(&ops[1]))
+			insn->effect = EFFECT_CMP_SP;
+		break;
+	}
+}
+
+static bool is_trap(const cs_insn *cs)
+{
+	switch (cs->id) {
+	case X86_INS_INT:
+	case X86_INS_INT3:
+	case X86_INS_INT1:
+	case X86_INS_UD0:
+	case X86_INS_UD2:
+	case X86_INS_HLT:
+	case X86_INS_SYSCALL:
+	case X86_INS_SYSENTER:
+	case X86_INS_IRET:
+	case X86_INS_IRETQ:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static void find_kind(struct insn *insn, const cs_insn *cs)
+{
+	const cs_x86 *x86 = &cs->detail->x86;
+	const cs_x86_op *op = &x86->operands[0];
+	bool direct = x86->op_count == 1 && op->type == X86_OP_IMM;
+
+	insn->kind = INSN_PLAIN;
+	if (cs->id == X86_INS_RET) {
+		/* With an operand it also pops: no compiler's work. */
+		insn->kind = x86->op_count ? INSN_STOP : INSN_RET;
+	} else if (cs_insn_group(handle_64(), cs, CS_GRP_CALL)) {
+		insn->kind = direct ? INSN_CALL : INSN_STOP;
+	} else if (cs_insn_group(handle_64(), cs, CS_GRP_JUMP)) {
+		insn->kind = !direct ? INSN_STOP :
+			     cs->id == X86_INS_JMP ? INSN_JUMP :
+						     INSN_BRANCH;
+	} else if (is_trap(cs)) {
+		insn->kind = INSN_STOP;
+	} else {
+		for (uint8_t i = 0; i < x86->op_count; i++)
+			if (x86->operands[i].type == X86_OP_MEM &&
+			    x86->operands[i].mem.base == X86_REG_RIP)
+				insn->kind = INSN_RIP;
+		insn->disp_at = x86->encoding.disp_offset;
+		if (insn->kind == INSN_RIP && (!insn->disp_at || x86->encoding.disp_size != 4))
+			insn->kind = INSN_STOP;
+	}
+	if (direct)
+		insn->target = (uint64_t)op->imm;
+}
+
+/* capstone 4 does not know endbr64 in all builds; it is four bytes, a nop to older processors. */
+static const uint8_t endbr64[4] = { 0xf3, 0x0f, 0x1e, 0xfa };
+
+struct insn insn_decode(const uint8_t *code, size_t len, uint64_t addr)
+{
+	struct insn insn = { .kind = INSN_BAD };
+	cs_insn *cs;
+
+	if (len >= sizeof(endbr64) && !memcmp(code, endbr64, sizeof(endbr64)))
+		return (struct insn){ .len = 4, .kind = INSN_PLAIN, .effect = EFFECT_NOP };
+	if (!cs_disasm(handle_64(), code, len, addr, 1, &cs))
+		return insn;
+	insn.len = (uint8_t)cs->size;
+	find_kind(&insn, cs);
+	find_effect(&insn, cs);
+	cs_free(cs, 1);
+	return insn;
+}
+
+bool insn_each(const uint8_t *code, size_t len, uint64_t addr,
+	       bool (*each)(void *ctx, size_t offset, const struct insn *insn), void *ctx)
+{
+	struct insn insn;
+
+	for (size_t at = 0; at < len; at += insn.len) {
+		insn = insn_decode(code + at, len - at, addr + at);
+		if (insn.kind == INSN_BAD)
+			return false;
+		if (!each(ctx, at, &insn))
+			break;
+	}
+	return true;
+}

@@ -1,0 +1,327 @@
+#include "tracer/brk.h"
+
+#include "base/own.h"
+#include "tracer/engine.h"
+#include "tracer/guard.h"
+#include "tracer/inject.h"
+#include "tracer/mem.h"
+#include "tracer/space.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/ptrace.h>
+
+static const uint8_t trap = 0xcc;
+
+static struct space *space_of(struct task *task)
+{
+	if (!task->proc->space)
+		task->proc->space = space_new();
+	return task->proc->space;
+}
+
+/* A displacement of 32 bits reaches so far; a page less, for what stands on the island. */
+static bool reaches(uint64_t from, uint64_t to)
+{
+	int64_t distance = (int64_t)(to - from);
+
+	return distance > INT32_MIN + 8192L && distance < INT32_MAX - 8192L;
+}
+
+static struct island *find_island(const struct space *space, uint64_t addr, bool near)
+{
+	MAP_FOR_EACH(node, &space->islands) {
+		struct island *island = map_value(node);
+
+		if (island->used + 64 <= ISLAND_SIZE && (!near || reaches(island->addr, addr)))
+			return island;
+	}
+	return NULL;
+}
+
+static int inject_island(struct tracer *tracer, struct task *task, uint64_t hint, uint64_t *ret_addr)
+{
+	const uint64_t args[6] = { hint, ISLAND_SIZE, PROT_READ | PROT_EXEC,
+				   MAP_PRIVATE | MAP_ANONYMOUS, (uint64_t)-1 };
+	struct inject in;
+	int64_t addr = -EIO;
+	int result = inject_begin(&in, tracer, task), ended;
+
+	if (!result)
+		result = inject_call(&in, abi_nr(in.abi, in.abi->mmap), args, &addr);
+	ended = inject_end(&in);
+	if (result || ended)
+		return result ? result : ended;
+	if (addr < 0 && addr > -4096)
+		return (int)addr;
+	*ret_addr = (uint64_t)addr;
+	return 0;
+}
+
+int brk_reserve(struct tracer *tracer, struct task *task, uint64_t addr)
+{
+	struct space *space = space_of(task);
+	struct island *island;
+	uint64_t at;
+	int result;
+
+	if (find_island(space, addr, true))
+		return 0;
+	/* The kernel takes a hint's address if it is free; a gap of some 100 MB below is likely. */
+	result = inject_island(tracer, task, (addr - (192U << 20)) & ~(uint64_t)0xfff, &at);
+	if (result)
+		return result;
+	island = own_zalloc(sizeof(*island));
+	island->addr = at;
+	map_put(&space->islands, at, island);
+	return reaches(at, addr) ? 0 : -ENOMEM;
+}
+
+static bool is_carried_out(const struct insn *insn)
+{
+	return insn->effect != EFFECT_NONE || insn->kind == INSN_RET || insn->kind == INSN_JUMP ||
+	       insn->kind == INSN_CALL;
+}
+
+/* `jmp *0(%rip)` and the address behind it: from the copy back to the next instruction. */
+static size_t add_jump(uint8_t *to, uint64_t target)
+{
+	memcpy(to, "\xff\x25\x00\x00\x00\x00", 6);
+	memcpy(to + 6, &target, sizeof(target));
+	return 14;
+}
+
+static int displace(struct space *space, pid_t pid, struct brk *brk, const uint8_t *code)
+{
+	const struct insn *insn = &brk->insn;
+	struct island *island = find_island(space, brk->addr, insn->kind == INSN_RIP);
+	uint8_t copy[32];
+	int32_t disp;
+	size_t len;
+	int result;
+
+	if (!island || (insn->kind != INSN_PLAIN && insn->kind != INSN_RIP))
+		return -EOPNOTSUPP;
+	memcpy(copy, code, insn->len);
+	if (insn->kind == INSN_RIP) {
+		memcpy(&disp, copy + insn->disp_at, sizeof(disp));
+		disp += (int32_t)(brk->addr - (island->addr + island->used));
+		memcpy(copy + insn->disp_at, &disp, sizeof(disp));
+	}
+	len = insn->len + add_jump(copy + insn->len, brk->addr + insn->len);
+	result = space_write(space, pid, island->addr + island->used, copy, len);
+	if (result)
+		return result;
+	brk->displaced = island->addr + island->used;
+	island->used += 32;
+	return 0;
+}
+
+/* What the file's code is there: other breakpoints in what was read are undone. */
+static int read_code(struct space *space, pid_t pid, uint64_t addr, uint8_t *code, size_t *ret_len)
+{
+	const struct brk *other;
+	size_t len = INSN_MAX;
+	int result = space_read(space, pid, addr, code, len);
+
+	/* At the end of a mapping. */
+	while (result == -EFAULT && len > 1)
+		result = space_read(space, pid, addr, code, --len);
+	for (size_t i = 0; !result && i < len; i++) {
+		other = map_get(&space->brks, addr + i);
+		if (other)
+			code[i] = other->orig;
+	}
+	*ret_len = len;
+	return result;
+}
+
+static int make(struct tracer *tracer, struct task *task, uint64_t addr, struct brk **ret_brk)
+{
+	struct space *space = space_of(task);
+	pid_t pid = task->proc->pid;
+	struct brk *brk auto_free = own_zalloc(sizeof(*brk));
+	uint8_t code[INSN_MAX];
+	size_t len;
+	int result = read_code(space, pid, addr, code, &len);
+
+	if (result)
+		return result;
+	brk->addr = addr;
+	brk->orig = code[0];
+	brk->insn = insn_decode(code, len, addr);
+	/* The program's own trap is not ours to answer. */
+	if (brk->insn.kind == INSN_BAD || brk->orig == trap)
+		return -EOPNOTSUPP;
+	if (!is_carried_out(&brk->insn))
+		result = displace(space, pid, brk, code);
+	if (!result)
+		result = guard_add(tracer, task, addr, brk->orig);
+	if (!result)
+		result = space_write(space, pid, addr, &trap, 1);
+	if (result)
+		return result;
+	map_take(&space->ghosts, addr);
+	*ret_brk = take_ptr(&brk);
+	map_put(&space->brks, addr, *ret_brk);
+	return 0;
+}
+
+int brk_plant(struct tracer *tracer, struct task *task, uint64_t addr, brk_hit *hit, void *ctx,
+	      void *arg)
+{
+	struct brk *brk = map_get(&space_of(task)->brks, addr);
+	int result;
+
+	if (!brk) {
+		result = make(tracer, task, addr, &brk);
+		if (result)
+			return result;
+	}
+	for (unsigned int i = 0; i < brk->user_count; i++)
+		if (brk->users[i].hit == hit && brk->users[i].arg == arg)
+			return 0;
+	if (brk->user_count == BRK_USERS)
+		return -EBUSY;
+	brk->users[brk->user_count++] = (struct brk_user){ hit, ctx, arg };
+	return 0;
+}
+
+static void restore(struct tracer *tracer, struct task *task, struct space *space, struct brk *brk)
+{
+	space_write(space, task->proc->pid, brk->addr, &brk->orig, 1);
+	guard_remove(tracer, task, brk->addr);
+	map_put(&space->ghosts, brk->addr, space);
+	map_take(&space->brks, brk->addr);
+	free(brk);
+}
+
+void brk_lift(struct tracer *tracer, struct task *task, uint64_t addr, brk_hit *hit, void *arg)
+{
+	struct space *space = space_of(task);
+	struct brk *brk = map_get(&space->brks, addr);
+
+	if (!brk)
+		return;
+	for (unsigned int i = 0; i < brk->user_count; i++)
+		if (brk->users[i].hit == hit && brk->users[i].arg == arg)
+			brk->users[i--] = brk->users[--brk->user_count];
+	if (!brk->user_count)
+		restore(tracer, task, space, brk);
+}
+
+void brk_lift_all(struct tracer *tracer, struct task *task)
+{
+	struct space *space = task->proc->space;
+
+	if (!space)
+		return;
+	MAP_FOR_EACH(node, &space->brks)
+		restore(tracer, task, space, map_value(node));
+}
+
+static void push(struct task *task, struct regs *regs, uint64_t value)
+{
+	regs_set_sp(regs, regs_sp(regs) - sizeof(value));
+	mem_write(task->tid, regs_sp(regs), &value, sizeof(value));
+}
+
+static uint64_t pop(struct task *task, struct regs *regs)
+{
+	uint64_t value = 0;
+
+	mem_read_all(task->tid, regs_sp(regs), &value, sizeof(value));
+	regs_set_sp(regs, regs_sp(regs) + sizeof(value));
+	return value;
+}
+
+static void compare_stack(struct task *task, struct regs *regs)
+{
+	uint64_t limit = 0;
+
+	mem_read_all(task->tid, regs_general(regs, 14) + 16, &limit, sizeof(limit));
+	regs_set_compared(regs, regs_sp(regs), limit);
+}
+
+/* Carries out what the breakpoint stands for; ip is behind it, or where it leads. */
+static void carry_out(struct task *task, const struct brk *brk, struct regs *regs)
+{
+	const struct insn *insn = &brk->insn;
+	uint64_t next = brk->addr + insn->len, value = regs_general(regs, insn->source);
+
+	if (insn->kind == INSN_RET)
+		next = pop(task, regs);
+	if (insn->kind == INSN_CALL)
+		push(task, regs, next);
+	if (insn->kind == INSN_JUMP || insn->kind == INSN_CALL)
+		next = insn->target;
+	switch (insn->effect) {
+	case EFFECT_PUSH:
+		push(task, regs, value);
+		break;
+	case EFFECT_POP:
+		value = pop(task, regs);
+		regs_set_general(regs, insn->target_reg, value);
+		break;
+	case EFFECT_ADD_SP:
+		regs_set_sp(regs, regs_sp(regs) + (uint64_t)insn->amount);
+		break;
+	case EFFECT_MOVE:
+		regs_set_general(regs, insn->target_reg, insn->narrow ? (uint32_t)value : value);
+		break;
+	case EFFECT_LEA:
+		regs_set_general(regs, insn->target_reg, value + (uint64_t)insn->amount);
+		break;
+	case EFFECT_CMP_SP:
+		compare_stack(task, regs);
+		break;
+	case EFFECT_NOP:
+	case EFFECT_NONE:
+		break;
+	}
+	regs_set_ip(regs, next);
+}
+
+/* A SIGTRAP that somebody has sent, at a place where one of ours could have been hit. */
+static bool was_sent(const struct task *task)
+{
+	siginfo_t info;
+
+	return !ptrace(PTRACE_GETSIGINFO, task->tid, 0, &info) && info.si_code <= 0;
+}
+
+static void hit(struct task *task, const struct brk *brk, struct regs *regs)
+{
+	struct brk copy = *brk;
+
+	/* A handler may lift the breakpoint, and plant others. */
+	for (unsigned int i = 0; i < copy.user_count; i++)
+		copy.users[i].hit(copy.users[i].ctx, task, regs, copy.users[i].arg);
+	if (copy.displaced)
+		regs_set_ip(regs, copy.displaced);
+	else
+		carry_out(task, &copy, regs);
+}
+
+bool brk_handle(struct tracer *tracer, struct task *task)
+{
+	struct space *space = task->proc->space;
+	struct regs regs;
+	struct brk *brk;
+	uint64_t addr;
+
+	(void)tracer;
+	if (!space || regs_get(task->tid, &regs))
+		return false;
+	addr = regs_ip(&regs) - 1;
+	brk = map_get(&space->brks, addr);
+	if ((!brk && !map_get(&space->ghosts, addr)) || was_sent(task))
+		return false;
+	regs_set_ip(&regs, addr);
+	if (brk)
+		hit(task, brk, &regs);
+	regs_set(task->tid, &regs);
+	return true;
+}

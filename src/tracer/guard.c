@@ -1,0 +1,257 @@
+#include "tracer/guard.h"
+
+#include "base/own.h"
+#include "tracer/engine.h"
+#include "tracer/space.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* Shared with the guardian: what is planted. A slot is free if its pid is 0. */
+struct planted {
+	_Atomic int32_t pid;
+	uint8_t orig;
+	uint64_t addr;
+};
+
+#define SLOTS	  65536U
+#define PROCESSES 1024U
+
+struct guard {
+	struct planted *slots; /* shared memory */
+	int socket;	       /* to the guardian: /proc/PID/mem of each process, with its id */
+	pid_t pid;
+	struct map known; /* pids whose memory it has */
+};
+
+/* The guardian's own view. */
+struct memory {
+	int32_t pid;
+	int fd;
+};
+
+static void put_back(const struct planted *slots, const struct memory *memories, size_t count)
+{
+	for (size_t i = 0; i < SLOTS; i++) {
+		int32_t pid = atomic_load(&slots[i].pid);
+
+		for (size_t j = 0; pid && j < count; j++)
+			if (memories[j].pid == pid &&
+			    pwrite(memories[j].fd, &slots[i].orig, 1, (off_t)slots[i].addr) == 1)
+				break;
+	}
+}
+
+/* A process's memory comes with its id; the end of the stream is the end of the tracer. */
+static bool receive(int fd, struct memory *ret_memory)
+{
+	union {
+		struct cmsghdr head;
+		char data[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct iovec iov = { &ret_memory->pid, sizeof(ret_memory->pid) };
+	struct msghdr message = { .msg_iov = &iov,
+				  .msg_iovlen = 1,
+				  .msg_control = &control,
+				  .msg_controllen = sizeof(control) };
+	struct cmsghdr *cmsg;
+	ssize_t n;
+
+	do
+		n = recvmsg(fd, &message, MSG_CMSG_CLOEXEC);
+	while (n < 0 && errno == EINTR);
+	cmsg = n > 0 ? CMSG_FIRSTHDR(&message) : NULL;
+	if (cmsg)
+		memcpy(&ret_memory->fd, CMSG_DATA(cmsg), sizeof(int));
+	return cmsg != NULL;
+}
+
+static void take_in(struct memory *memories, size_t *count, struct memory memory)
+{
+	for (size_t i = 0; i < *count; i++) {
+		if (memories[i].pid != memory.pid)
+			continue;
+		close(memories[i].fd);
+		memories[i].fd = memory.fd;
+		return;
+	}
+	if (*count < PROCESSES)
+		memories[(*count)++] = memory;
+	else
+		close(memory.fd);
+}
+
+static _Noreturn void guardian_main(int fd, const struct planted *slots)
+{
+	static struct memory memories[PROCESSES];
+	struct memory memory;
+	size_t count = 0;
+	sigset_t all;
+
+	prctl(PR_SET_NAME, "iotrace-guard");
+	setsid();
+	/* Only the tracer's end counts. */
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, NULL);
+	/* Nothing of iotrace's is kept open: neither its outputs nor its pipes. */
+	if (dup2(fd, 0) < 0)
+		_exit(1);
+	syscall(SYS_close_range, 1U, ~0U, 0U);
+	while (receive(0, &memory))
+		take_in(memories, &count, memory);
+	put_back(slots, memories, count);
+	_exit(0);
+}
+
+/*
+ * By way of a process in between: the guardian must not be our child, as the tracer waits for any.
+ * Only fork and _exit in a process that may have threads by now.
+ */
+static int start(struct guard *guard)
+{
+	size_t size = SLOTS * sizeof(*guard->slots);
+	int sockets[2], status;
+	pid_t middle;
+
+	guard->slots = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (guard->slots == MAP_FAILED)
+		return -errno;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets))
+		return -errno;
+	middle = fork();
+	if (middle < 0)
+		return -errno;
+	if (!middle) {
+		pid_t pid = fork();
+
+		if (!pid) {
+			close(sockets[0]);
+			guardian_main(sockets[1], guard->slots);
+		}
+		_exit(pid < 0);
+	}
+	close(sockets[1]);
+	guard->socket = sockets[0];
+	while (waitpid(middle, &status, 0) < 0 && errno == EINTR)
+		continue;
+	return status ? -EAGAIN : 0;
+}
+
+static int send_memory(struct guard *guard, pid_t pid)
+{
+	union {
+		struct cmsghdr head;
+		char data[CMSG_SPACE(sizeof(int))];
+	} control = { .data = { 0 } };
+	int32_t id = pid;
+	struct iovec iov = { &id, sizeof(id) };
+	struct msghdr message = { .msg_iov = &iov,
+				  .msg_iovlen = 1,
+				  .msg_control = &control,
+				  .msg_controllen = sizeof(control) };
+	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&message);
+	char path[32];
+	int fd auto_close = -1;
+
+	snprintf(path, sizeof(path), "/proc/%d/mem", pid);
+	/* Permission is checked now, while we trace; it holds for as long as it is open. */
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	cmsg->cmsg_level = SOL_SOCKET;
+	cmsg->cmsg_type = SCM_RIGHTS;
+	cmsg->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(cmsg), &fd, sizeof(int));
+	return sendmsg(guard->socket, &message, MSG_NOSIGNAL) < 0 ? -errno : 0;
+}
+
+static int ensure(struct tracer *tracer, pid_t pid)
+{
+	struct guard *guard = tracer->guard;
+	int result;
+
+	if (!guard) {
+		guard = own_zalloc(sizeof(*guard));
+		guard->socket = -1;
+		tracer->guard = guard;
+		result = start(guard);
+		if (result)
+			return result;
+	}
+	if (guard->socket < 0)
+		return -EAGAIN;
+	if (map_get(&guard->known, (uint64_t)pid))
+		return 0;
+	result = send_memory(guard, pid);
+	if (!result)
+		map_put(&guard->known, (uint64_t)pid, guard);
+	return result;
+}
+
+int guard_add(struct tracer *tracer, struct task *task, uint64_t addr, uint8_t orig)
+{
+	pid_t pid = task->proc->pid;
+	struct planted *slots;
+	int result;
+
+	if (!task->proc->attached)
+		return 0;
+	result = ensure(tracer, pid);
+	if (result)
+		return result;
+	slots = tracer->guard->slots;
+	for (size_t i = 0; i < SLOTS; i++) {
+		if (atomic_load(&slots[i].pid))
+			continue;
+		slots[i].addr = addr;
+		slots[i].orig = orig;
+		atomic_store(&slots[i].pid, pid);
+		return 0;
+	}
+	return -ENOSPC;
+}
+
+void guard_remove(struct tracer *tracer, struct task *task, uint64_t addr)
+{
+	struct planted *slots = tracer->guard ? tracer->guard->slots : NULL;
+
+	for (size_t i = 0; slots && i < SLOTS; i++)
+		if (atomic_load(&slots[i].pid) == task->proc->pid && slots[i].addr == addr)
+			atomic_store(&slots[i].pid, 0);
+}
+
+void guard_forget(struct tracer *tracer, pid_t pid)
+{
+	struct guard *guard = tracer->guard;
+
+	if (!guard || !map_take(&guard->known, (uint64_t)pid))
+		return;
+	for (size_t i = 0; i < SLOTS; i++)
+		if (atomic_load(&guard->slots[i].pid) == pid)
+			atomic_store(&guard->slots[i].pid, 0);
+}
+
+void guard_stop(struct tracer *tracer)
+{
+	struct guard *guard = tracer->guard;
+
+	if (!guard)
+		return;
+	if (guard->socket >= 0)
+		close(guard->socket);
+	if (guard->slots && guard->slots != MAP_FAILED)
+		munmap(guard->slots, SLOTS * sizeof(*guard->slots));
+	map_done(&guard->known);
+	free(guard);
+	tracer->guard = NULL;
+}

@@ -1,0 +1,27 @@
+/*
+ * The guardian: a process that knows every planted byte of attached programs and puts the code back
+ * when iotrace is gone without having done so (SIGKILL, a crash). What iotrace has started needs
+ * none, as it ends with iotrace (PTRACE_O_EXITKILL).
+ */
+#ifndef TRACER_GUARD_H
+#define TRACER_GUARD_H
+
+#include "tracer/task.h"
+
+#include <stdint.h>
+
+struct tracer;
+
+/* Before a byte is planted: 0 or -errno, and then it must not be. Nothing to do for started programs. */
+int guard_add(struct tracer *tracer, struct task *task, uint64_t addr, uint8_t orig);
+
+/* After it was restored. */
+void guard_remove(struct tracer *tracer, struct task *task, uint64_t addr);
+
+/* The process's memory is no more (exec, exit). */
+void guard_forget(struct tracer *tracer, pid_t pid);
+
+/* Ends it; what is still planted is put back. */
+void guard_stop(struct tracer *tracer);
+
+#endif

@@ -1,0 +1,91 @@
+#include "tracer/space.h"
+
+#include "base/own.h"
+#include "tracer/brk.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+struct space *space_new(void)
+{
+	struct space *space = own_zalloc(sizeof(*space));
+
+	space->refs = 1;
+	space->mem = -1;
+	return space;
+}
+
+struct space *space_get(struct space *space)
+{
+	space->refs++;
+	return space;
+}
+
+void space_put(struct space *space)
+{
+	if (!space || --space->refs)
+		return;
+	MAP_FOR_EACH(node, &space->brks)
+		free(map_value(node));
+	MAP_FOR_EACH(page, &space->islands)
+		free(map_value(page));
+	map_done(&space->brks);
+	map_done(&space->ghosts);
+	map_done(&space->islands);
+	if (space->mem >= 0)
+		close(space->mem);
+	free(space);
+}
+
+struct space *space_copy(const struct space *space)
+{
+	struct space *copy = space_new();
+
+	MAP_FOR_EACH(node, &space->brks) {
+		struct brk *brk = own_alloc(sizeof(*brk));
+
+		memcpy(brk, map_value(node), sizeof(*brk));
+		map_put(&copy->brks, map_key(node), brk);
+	}
+	MAP_FOR_EACH(ghost, &space->ghosts)
+		map_put(&copy->ghosts, map_key(ghost), copy);
+	MAP_FOR_EACH(page, &space->islands) {
+		struct island *island = own_alloc(sizeof(*island));
+
+		memcpy(island, map_value(page), sizeof(*island));
+		map_put(&copy->islands, map_key(page), island);
+	}
+	return copy;
+}
+
+static int open_mem(struct space *space, pid_t pid)
+{
+	char path[32];
+
+	if (space->mem >= 0)
+		return 0;
+	snprintf(path, sizeof(path), "/proc/%d/mem", pid);
+	space->mem = open(path, O_RDWR | O_CLOEXEC);
+	return space->mem < 0 ? -errno : 0;
+}
+
+int space_write(struct space *space, pid_t pid, uint64_t addr, const void *data, size_t len)
+{
+	int result = open_mem(space, pid);
+
+	if (result)
+		return result;
+	return pwrite(space->mem, data, len, (off_t)addr) == (ssize_t)len ? 0 : -EFAULT;
+}
+
+int space_read(struct space *space, pid_t pid, uint64_t addr, void *data, size_t len)
+{
+	int result = open_mem(space, pid);
+
+	if (result)
+		return result;
+	return pread(space->mem, data, len, (off_t)addr) == (ssize_t)len ? 0 : -EFAULT;
+}
