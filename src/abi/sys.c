@@ -9,6 +9,7 @@
 #include <netinet/tcp.h>
 #include <sched.h>
 #include <stddef.h>
+#include <sys/mman.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
 
@@ -133,6 +134,8 @@ const struct sys_row sys_rows[] = {
 	CALL("seccomp", OP_LOCK, WHEN_ALWAYS, -1),
 	CALL_IF("prctl", OP_PRCTL, WHEN_ALWAYS, -1, IF(0, PR_SET_NAME), IF(0, PR_SET_SECCOMP)),
 
+	CALL_IF("mmap", OP_MMAP, WHEN_PROBED, -1, IF_BIT(2, PROT_EXEC)),
+	CALL_IF("mmap2", OP_MMAP, WHEN_PROBED, -1, IF_BIT(2, PROT_EXEC)),
 	CALL_IF("ptrace", OP_PTRACE, WHEN_ALWAYS, -1, IF(0, PTRACE_TRACEME), IF(0, PTRACE_ATTACH),
 		IF(0, PTRACE_SEIZE)),
 

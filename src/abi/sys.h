@@ -33,6 +33,7 @@ enum sys_op {
 	OP_CLONE,
 	OP_LOCK, /* afterwards the process may be unable to take a wider filter */
 	OP_PTRACE,
+	OP_MMAP,
 	OP_PRCTL, /* PR_SET_NAME, PR_SET_SECCOMP */
 	OP_GET_AFFINITY,
 	OP_SET_AFFINITY,
@@ -44,6 +45,7 @@ enum sys_when {
 	WHEN_ALWAYS, /* it makes or passes sockets, or must be seen before it happens */
 	WHEN_WIDE,   /* once the process owns a socket */
 	WHEN_NAMED,  /* the same; always with --unix, as its sockets count when they are used */
+	WHEN_PROBED, /* the same, where functions are probed */
 	WHEN_FILES,  /* only with --all-fds: files and pipes */
 	WHEN_PINNED, /* only with --pin */
 };

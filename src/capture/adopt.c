@@ -186,6 +186,7 @@ void descriptor_released(struct capture *capture, struct task *task, int fd, str
 		/* A call that is under way on it may still move bytes. */
 		if (sock->refs == 1)
 			audit_end(capture, task, fd, sock);
+		plain_closing(capture, task, fd, sock);
 		emit_socket(capture, task, SOCKET_CLOSE, fd, sock, 0);
 	}
 	sock_put(&capture->socks, sock);
@@ -302,6 +303,8 @@ void table_widen(struct capture *capture, struct task *task)
 {
 	struct fdtable *table = cproc_of(task)->fds;
 
+	if (capture->probes && !task->proc->wide && !task->proc->follow_all)
+		cproc_of(task)->scan_wanted = true;
 	tracer_widen(capture->tracer, task);
 	if (table->refs == 1)
 		return;

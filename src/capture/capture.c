@@ -36,6 +36,7 @@ static const struct op_handler *const handlers[OPS] = {
 	[OP_IO_URING] = &io_uring_handler,
 	[OP_EXECVE] = &execve_handler,
 	[OP_PTRACE] = &ptrace_handler,
+	[OP_MMAP] = &mmap_handler,
 };
 
 struct capture *capture_new(const struct capture_options *options)
@@ -51,6 +52,7 @@ void capture_free(struct capture *capture)
 {
 	if (!capture)
 		return;
+	probes_free(capture->probes);
 	sock_table_done(&capture->socks);
 	map_done(&capture->procs);
 	map_done(&capture->lsan_files);
@@ -62,9 +64,25 @@ void capture_set_sink(struct capture *capture, struct sink *sink)
 	capture->sink = sink;
 }
 
-void capture_set_tracer(struct capture *capture, struct tracer *tracer)
+bool capture_probes(const struct capture *capture)
 {
+	const struct capture_options *options = &capture->options;
+
+	return !options->no_tls || (options->probes && options->probes[0]);
+}
+
+int capture_set_tracer(struct capture *capture, struct tracer *tracer, const char **ret_why)
+{
+	const struct capture_options *options = &capture->options;
+
 	capture->tracer = tracer;
+	if (!capture_probes(capture))
+		return 0;
+	capture->probes = probes_new(tracer, &plain_ops, capture, options->no_tls);
+	for (int i = 0; options->probes && options->probes[i]; i++)
+		if (probes_add(capture->probes, options->probes[i], ret_why))
+			return i + 1;
+	return 0;
 }
 
 void capture_set_kicked(struct capture *capture, void (*kicked)(void *ctx), void *ctx)
@@ -109,7 +127,7 @@ static struct cproc *proc_begin(struct capture *capture, struct proc *proc, stru
 	return cproc;
 }
 
-static void ensure_state(struct capture *capture, struct task *task)
+void capture_ensure(struct capture *capture, struct task *task)
 {
 	if (!task->proc->user)
 		proc_begin(capture, task->proc, fdtable_new());
@@ -122,13 +140,24 @@ void capture_stop(struct capture *capture)
 	capture->stopped = true;
 }
 
+static bool scan_now(struct capture *capture, struct task *task)
+{
+	cproc_of(task)->scan_wanted = false;
+	if (capture->probes)
+		probes_scan(capture->probes, task);
+	return !task->retry;
+}
+
 static bool on_enter(void *ctx, struct task *task)
 {
 	struct capture *capture = ctx;
 	const struct op_handler *handler = handlers[task->call.row->op];
 	bool wanted;
 
-	ensure_state(capture, task);
+	capture_ensure(capture, task);
+	/* It may make calls of its own in the task; then this one comes again. */
+	if (cproc_of(task)->scan_wanted && !scan_now(capture, task))
+		return false;
 	wanted = handler && handler->enter(capture, task);
 	if (!wanted)
 		open_call_done(capture, task);
@@ -163,7 +192,7 @@ static void on_fork(void *ctx, struct task *parent, struct task *child, uint64_t
 	struct capture *capture = ctx;
 	struct cproc *from;
 
-	ensure_state(capture, parent);
+	capture_ensure(capture, parent);
 	from = cproc_of(parent);
 	if (!child->proc->user) {
 		proc_begin(capture, child->proc,
@@ -178,6 +207,7 @@ static void on_fork(void *ctx, struct task *parent, struct task *child, uint64_t
 	if (child->proc == parent->proc)
 		return;
 	emit_process(capture, child, PROCESS_FORK, parent->proc->pid);
+	cproc_of(child)->scan_wanted = child->proc->wide || child->proc->follow_all;
 	if (from->ring)
 		ring_found(capture, child, "inherited");
 }
@@ -186,10 +216,14 @@ static void on_found(void *ctx, struct task *task)
 {
 	struct capture *capture = ctx;
 
-	ensure_state(capture, task);
+	capture_ensure(capture, task);
 	cproc_of(task)->executed = true;
 	emit_process(capture, task, PROCESS_FOUND, (pid_t)proc_status(task->tid, "PPid"));
 	rings_find(capture, task);
+	if (capture->probes)
+		probes_scan(capture->probes, task);
+	/* Where that had to make calls in it, it is done at the next one of its own. */
+	cproc_of(task)->scan_wanted = true;
 }
 
 static void on_orphan(void *ctx, struct task *task)
@@ -197,7 +231,7 @@ static void on_orphan(void *ctx, struct task *task)
 	struct capture *capture = ctx;
 	bool known = task->proc->user != NULL;
 
-	ensure_state(capture, task);
+	capture_ensure(capture, task);
 	if (known)
 		return;
 	cproc_of(task)->executed = true;
@@ -209,11 +243,15 @@ static void on_exec(void *ctx, struct task *task)
 	struct capture *capture = ctx;
 	struct cproc *cproc;
 
-	ensure_state(capture, task);
+	capture_ensure(capture, task);
 	open_call_done(capture, task);
 	read_comm(task, ctask_of(task)->comm);
 	cproc = cproc_of(task);
 	stack_forget(cproc);
+	if (capture->probes)
+		probes_forget(capture->probes, task->proc);
+	sessions_done(capture, cproc);
+	cproc->scan_wanted = task->proc->wide || task->proc->follow_all;
 	/* It may stand for another thread now. */
 	if (cproc->pidfd >= 0)
 		close(cproc->pidfd);
@@ -230,7 +268,7 @@ static void on_exiting(void *ctx, struct task *task)
 	struct cproc *cproc;
 	unsigned int tasks = 0;
 
-	ensure_state(ctx, task);
+	capture_ensure(ctx, task);
 	cproc = cproc_of(task);
 	cproc->exiting++;
 	for (const struct task *one = task->proc->tasks; one; one = one->next)
@@ -247,7 +285,7 @@ static void on_gone(void *ctx, struct task *task, int status, bool last)
 
 	if (!task->user && !cproc)
 		return;
-	ensure_state(capture, task);
+	capture_ensure(capture, task);
 	if (cproc && cproc->exiting)
 		cproc->exiting--;
 	if (last) {
@@ -263,9 +301,14 @@ static void on_gone(void *ctx, struct task *task, int status, bool last)
 		if (cproc->pidfd >= 0)
 			close(cproc->pidfd);
 		stack_forget(cproc);
+		sessions_done(capture, cproc);
+		if (capture->probes)
+			probes_forget(capture->probes, task->proc);
 		free(cproc);
 		task->proc->user = NULL;
 	}
+	if (capture->probes)
+		probes_forget_task(capture->probes, task);
 	free(task->user);
 	task->user = NULL;
 }
@@ -274,7 +317,7 @@ static void on_unfiltered(void *ctx, struct task *task, int error)
 {
 	char text[256];
 
-	ensure_state(ctx, task);
+	capture_ensure(ctx, task);
 	snprintf(text, sizeof(text),
 		 "process %d can't be given a filter (%s): it is stopped at every system call, "
 		 "which is "

@@ -11,13 +11,15 @@
 struct capture;
 
 struct capture_options {
-	bool again;         /* EAGAIN is an event, too (--errors) */
-	bool lsan_off;      /* no note about LeakSanitizer: it was switched off */
-	bool unix_sockets;  /* local sockets, too */
-	bool all_fds;       /* files, pipes and terminals, too */
-	bool no_io_uring;   /* io_uring_setup fails with ENOSYS */
-	bool stack;         /* where in the program each call was made */
-	uint64_t max_bytes; /* kept of one message; 0: all */
+	bool again;                /* EAGAIN is an event, too (--errors) */
+	bool lsan_off;             /* no note about LeakSanitizer: it was switched off */
+	bool unix_sockets;         /* local sockets, too */
+	bool all_fds;              /* files, pipes and terminals, too */
+	bool no_tls;               /* no probes on TLS libraries */
+	const char *const *probes; /* the user's, ended by NULL; may be NULL */
+	bool no_io_uring;          /* io_uring_setup fails with ENOSYS */
+	bool stack;                /* where in the program each call was made */
+	uint64_t max_bytes;        /* kept of one message; 0: all */
 };
 
 struct capture *capture_new(const struct capture_options *options);
@@ -26,9 +28,15 @@ void capture_free(struct capture *capture);
 /* Where the events go; borrowed, and finished by its owner. To be set before anything is started. */
 void capture_set_sink(struct capture *capture, struct sink *sink);
 
-/* For tracer_new: the ops, with the capture as ctx; then the tracer, before anything is started. */
+/*
+ * For tracer_new: the ops, with the capture as ctx; then the tracer, before anything is started. 0, or
+ * the number (from 1) of a probe that makes no sense, and why in *ret_why.
+ */
 extern const struct tracer_ops capture_ops;
-void capture_set_tracer(struct capture *capture, struct tracer *tracer);
+int capture_set_tracer(struct capture *capture, struct tracer *tracer, const char **ret_why);
+
+/* True if functions are to be probed: struct tracer_options has to know. */
+bool capture_probes(const struct capture *capture);
 
 /* For struct spawn: true if the process has a descriptor that is a captured socket. */
 bool capture_owns_socket(void *capture, pid_t pid);

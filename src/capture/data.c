@@ -205,6 +205,10 @@ void data_emit(struct capture *capture, struct task *task, struct event *event,
 	settle(task, open);
 	fill_ends(capture, event, open, message);
 	open->sock->moved[event->data.dir] += event_moved(event);
+	if (capture->probes && event->data.proto == PROTO_TCP) {
+		plain_look_at_wire(task, event, open->sock, open->fd);
+		plain_bind_call(capture, task, open->sock, open->fd, event->data.dir);
+	}
 	stack_add(capture, task, event);
 	emit_event(capture, event);
 	if (missing)

@@ -46,6 +46,9 @@ struct sock {
 	bool settled;      /* both ends are known as far as they will be */
 	bool ktls[DIRS];   /* the kernel encrypts: what is moved is plaintext */
 	bool zerocopy;     /* has received by TCP_ZEROCOPY_RECEIVE */
+	bool tls;          /* a ClientHello was seen, with client_random */
+	bool plain_seen;
+	uint8_t client_random[32];
 	struct audit audit;
 	char *path; /* of a file, pipe or terminal; NULL for sockets */
 	uint64_t moved[DIRS];

@@ -7,6 +7,7 @@
 #include "capture/gather.h"
 #include "capture/message.h"
 #include "capture/sock.h"
+#include "probe/probe.h"
 
 #include <linux/sched.h>
 
@@ -18,6 +19,7 @@ struct capture {
 	struct tracer *tracer;
 	struct sock_table socks;
 	struct map procs;      /* by pid: struct cproc */
+	struct probes *probes; /* NULL: none are wanted */
 	struct map lsan_files; /* by file: has it LeakSanitizer? */
 	bool stopped;          /* nothing more is recorded */
 	uint64_t conns;
@@ -32,6 +34,8 @@ struct cproc {
 	struct proc *proc;
 	struct fdtable *fds;
 	int pidfd;             /* -1: not opened yet */
+	struct map sessions;   /* of TLS libraries, by their object's address: struct session */
+	bool scan_wanted;      /* something may be mapped that is to be probed */
 	struct unwind *unwind; /* of this program, with --stack; NULL: not made yet */
 	bool executed;         /* start was told */
 	bool ring;             /* has an io_uring */
@@ -52,6 +56,8 @@ struct open_call {
 /* task::user */
 struct ctask {
 	char comm[COMM_LEN];
+	const struct sock *last_tls[DIRS]; /* that it moved TLS records on; only to be compared */
+	int last_tls_fd[DIRS];
 	struct open_call open;
 };
 
@@ -75,7 +81,7 @@ extern const struct op_handler data_handler, socket_handler, socketpair_handler,
 	listen_handler, connect_handler, accept_handler, shutdown_handler, getsockopt_handler,
 	close_handler, close_range_handler, dup_handler, dup_to_handler, unshare_handler,
 	pidfd_getfd_handler, lock_handler, prctl_handler, sendfile_handler, splice_handler,
-	setsockopt_handler, io_uring_handler, execve_handler, ptrace_handler;
+	setsockopt_handler, io_uring_handler, execve_handler, ptrace_handler, mmap_handler;
 
 /* adopt.c: what is this descriptor? Borrowed; NULL where it is nothing that we capture. */
 struct sock *descriptor_sock(struct capture *capture, struct task *task, int fd);
@@ -147,6 +153,18 @@ bool descriptor_is_ring(const struct task *task, int fd);
 void rings_find(struct capture *capture, struct task *task);
 void ring_found(struct capture *capture, struct task *task, const char *how);
 void zerocopy_received(struct capture *capture, struct task *task);
+
+/* plain.c */
+extern const struct probe_ops plain_ops;
+void plain_look_at_wire(struct task *task, const struct event *event, struct sock *sock, int fd);
+void plain_bind_call(struct capture *capture, struct task *task, struct sock *sock, int fd,
+		     enum event_dir dir);
+/* The last descriptor goes: a loss where it was TLS that could not be read. */
+void plain_closing(struct capture *capture, struct task *task, int fd, const struct sock *sock);
+void sessions_done(struct capture *capture, struct cproc *cproc);
+
+/* capture.c: the state of a task and its process, made if there is none yet. */
+void capture_ensure(struct capture *capture, struct task *task);
 
 /* transfer.c */
 void transfer_free(struct transfer *transfer);

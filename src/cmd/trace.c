@@ -26,7 +26,8 @@ struct trace_settings {
 	bool unix_sockets, all_fds, errors;
 	bool lsan_off, no_io_uring;
 	bool pin, background, stack;
-	bool no_follow;
+	bool no_follow, no_tls;
+	struct opt_list probes;
 	const char *user;
 	uint64_t max_bytes;
 	uint64_t for_ns, count;
@@ -57,6 +58,11 @@ static const struct opt_row capture_options[] = {
 	{ OPT_FLAG, 0, "errors", NULL, "show calls that would block (EAGAIN), too", AT(errors) },
 	{ OPT_SIZE, 0, "max-bytes", "SIZE", "keep so much of each message (default: all)",
 	  AT(max_bytes) },
+	{ OPT_FLAG, 0, "no-tls", NULL, "do not look into TLS libraries for plaintext", AT(no_tls) },
+	{ OPT_LIST, 0, "probe", "PROBE",
+	  "data of other functions: gzip, zlib, brotli, or 'SYMBOL "
+	  "entry|return in|out BUFFER LENGTH'",
+	  AT(probes) },
 	{ OPT_FLAG, 0, "stack", NULL, "where in the program each call was made", AT(stack) },
 	{ .kind = OPT_END },
 };
@@ -316,6 +322,8 @@ static int prepare(struct trace *trace)
 		.all_fds = settings->all_fds,
 		.no_io_uring = settings->no_io_uring,
 		.stack = settings->stack,
+		.no_tls = settings->no_tls,
+		.probes = settings->probes.items,
 		.max_bytes = settings->max_bytes,
 	};
 	struct tracer_options tracer = {
@@ -325,13 +333,19 @@ static int prepare(struct trace *trace)
 		.no_io_uring = settings->no_io_uring,
 		.no_follow = settings->no_follow,
 	};
+	const char *why;
 	int error;
 
 	trace->capture = capture_new(&capture);
+	tracer.probes = capture_probes(trace->capture);
 	trace->tracer = tracer_new(&capture_ops, trace->capture, &tracer, &error);
 	if (!trace->tracer)
 		return log_errno(-error, "cannot make the system call filter");
-	capture_set_tracer(trace->capture, trace->tracer);
+	error = capture_set_tracer(trace->capture, trace->tracer, &why);
+	if (error) {
+		log_error("--probe '%s': %s", settings->probes.items[error - 1], why);
+		return -1;
+	}
 	trace->targets = targets_new(&settings->targets, trace->tracer);
 	trace->pipeline.limit = (struct tally_limit){ settings->count, on_count_reached, trace };
 	return 0;
@@ -402,8 +416,11 @@ int trace_main(int argc, char **argv)
 		log_error("-u and -D are for a program that is started");
 	} else {
 		trace.program = at < argc ? argv[at] : NULL;
+		/* The list ends with NULL for who reads it. */
+		opt_list_add(&settings.probes, NULL);
 		result = check_and_run(&trace, argc, argv, argv + at);
 	}
+	opt_list_done(&settings.probes);
 	opt_list_done(&settings.targets.pids);
 	opt_list_done(&settings.targets.names);
 	opt_list_done(&settings.output.files);

@@ -10,10 +10,10 @@
 #include <unistd.h>
 
 #ifdef __x86_64__
-#define NATIVE_MACHINE	EM_X86_64
+#define NATIVE_MACHINE  EM_X86_64
 #define NATIVE_RELATIVE R_X86_64_RELATIVE
 #else
-#define NATIVE_MACHINE	EM_AARCH64
+#define NATIVE_MACHINE  EM_AARCH64
 #define NATIVE_RELATIVE R_AARCH64_RELATIVE
 #endif
 
@@ -62,8 +62,7 @@ bool elf_is_native(const struct elf *elf)
 }
 
 /* The first section of that type behind `after`, NULL if there is none. */
-static Elf_Scn *next_of_type(struct elf *elf, Elf_Scn *after, uint32_t type,
-			     GElf_Shdr *ret_header)
+static Elf_Scn *next_of_type(struct elf *elf, Elf_Scn *after, uint32_t type, GElf_Shdr *ret_header)
 {
 	while ((after = elf_nextscn(elf->handle, after)))
 		if (gelf_getshdr(after, ret_header) && ret_header->sh_type == type)

@@ -40,7 +40,8 @@ bool elf_exports(struct elf *elf, const char *name);
  * twice. Stops when it returns false.
  */
 void elf_each_function(struct elf *elf,
-		       bool (*each)(void *ctx, const char *name, struct elf_range range), void *ctx);
+		       bool (*each)(void *ctx, const char *name, struct elf_range range),
+		       void *ctx);
 
 /* A defined symbol of any type. */
 bool elf_symbol(struct elf *elf, const char *name, struct elf_range *ret_range);

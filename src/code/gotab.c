@@ -102,11 +102,10 @@ static bool scan_segment(struct gotab *gotab, const struct elf_segment *segment)
 		if (n < 64)
 			return false;
 		for (size_t i = 0; i + 16 <= n; i += 16)
-			if (is_header(bytes + i) &&
-			    load(gotab, segment->addr + at + i,
-				 segment->file_size - at - i < TABLE_MAX ?
-					 segment->file_size - at - i :
-					 TABLE_MAX))
+			if (is_header(bytes + i) && load(gotab, segment->addr + at + i,
+							 segment->file_size - at - i < TABLE_MAX
+								 ? segment->file_size - at - i
+								 : TABLE_MAX))
 				return true;
 	}
 	return false;
@@ -314,8 +313,7 @@ static bool find_name(void *ctx, const char *name, struct elf_range range)
 	struct wanted *wanted = ctx;
 
 	/* A function can have two entries (ABI wrappers): the larger is the one. */
-	if (!strcmp(name, wanted->name) &&
-	    (!wanted->found || range.size > wanted->range.size)) {
+	if (!strcmp(name, wanted->name) && (!wanted->found || range.size > wanted->range.size)) {
 		wanted->found = true;
 		wanted->range = range;
 	}

@@ -167,9 +167,7 @@ static void find_kind(struct insn *insn, const cs_insn *cs)
 	} else if (cs_insn_group(handle_64(), cs, CS_GRP_CALL)) {
 		insn->kind = direct ? INSN_CALL : INSN_STOP;
 	} else if (cs_insn_group(handle_64(), cs, CS_GRP_JUMP)) {
-		insn->kind = !direct ? INSN_STOP :
-			     cs->id == X86_INS_JMP ? INSN_JUMP :
-						     INSN_BRANCH;
+		insn->kind = !direct ? INSN_STOP : cs->id == X86_INS_JMP ? INSN_JUMP : INSN_BRANCH;
 	} else if (is_trap(cs)) {
 		insn->kind = INSN_STOP;
 	} else {

@@ -17,7 +17,7 @@ enum insn_kind {
 	INSN_JUMP,   /* to `target`, always */
 	INSN_CALL,   /* of `target` */
 	INSN_BRANCH, /* to `target`, on a condition */
-	INSN_STOP,   /* an indirect jump, a trap, a system call: nothing follows, or nobody knows what */
+	INSN_STOP, /* an indirect jump, a trap, a system call: nothing follows, or nobody knows what */
 };
 
 /* What the tracer can do in the instruction's place. Registers by their number in the encoding. */

@@ -86,6 +86,8 @@ int task_detach(struct tracer *tracer, struct task *task, int sig)
 {
 	int result;
 
+	if (!task->next && !task->prev)
+		brk_drop_islands(tracer, task);
 	pin_detach(task);
 	result = ptrace(PTRACE_DETACH, task->tid, 0, (long)sig) < 0 ? -errno : 0;
 	task_forget(tracer, task, -1);
@@ -95,6 +97,9 @@ int task_detach(struct tracer *tracer, struct task *task, int sig)
 void tracer_detach(struct tracer *tracer)
 {
 	tracer->detach_by = clock_monotonic() + DETACH_NS;
+	MAP_FOR_EACH(proc, &tracer->procs)
+		if (((struct proc *)map_value(proc))->attached)
+			brk_lift_all(tracer, ((struct proc *)map_value(proc))->tasks);
 	MAP_FOR_EACH(node, &tracer->tasks) {
 		struct task *task = map_value(node);
 

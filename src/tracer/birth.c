@@ -70,8 +70,8 @@ int first_stop(struct tracer *tracer, struct task *task, int status)
 static void inherit(const struct proc *parent, struct proc *child, uint64_t flags)
 {
 	if (parent->space)
-		child->space = flags & CLONE_VM ? space_get(parent->space) :
-						  space_copy(parent->space);
+		child->space =
+			flags & CLONE_VM ? space_get(parent->space) : space_copy(parent->space);
 	child->wide = parent->wide;
 	child->attached = parent->attached;
 	child->follow_all = parent->follow_all;

@@ -41,10 +41,12 @@ static struct island *find_island(const struct space *space, uint64_t addr, bool
 	return NULL;
 }
 
-static int inject_island(struct tracer *tracer, struct task *task, uint64_t hint, uint64_t *ret_addr)
+static int inject_island(struct tracer *tracer, struct task *task, uint64_t hint,
+			 uint64_t *ret_addr)
 {
 	const uint64_t args[6] = { hint, ISLAND_SIZE, PROT_READ | PROT_EXEC,
-				   MAP_PRIVATE | MAP_ANONYMOUS, (uint64_t)-1 };
+				   MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE,
+				   (uint64_t)-1 };
 	struct inject in;
 	int64_t addr = -EIO;
 	int result = inject_begin(&in, tracer, task), ended;
@@ -60,17 +62,27 @@ static int inject_island(struct tracer *tracer, struct task *task, uint64_t hint
 	return 0;
 }
 
+/* Distances from the code at which a free page is tried for, in units of 64 MB. */
+static const int island_distances[] = { -3, 3, -8, 8, -14, 14, -20, 20, -26, 26, -30, 30 };
+
 int brk_reserve(struct tracer *tracer, struct task *task, uint64_t addr)
 {
 	struct space *space = space_of(task);
 	struct island *island;
-	uint64_t at;
-	int result;
+	uint64_t at, hint;
+	int result = -ENOMEM;
 
 	if (find_island(space, addr, true))
 		return 0;
-	/* The kernel takes a hint's address if it is free; a gap of some 100 MB below is likely. */
-	result = inject_island(tracer, task, (addr - (192U << 20)) & ~(uint64_t)0xfff, &at);
+	for (size_t i = 0; i < sizeof(island_distances) / sizeof(island_distances[0]); i++) {
+		hint = (addr & ~(uint64_t)0xfff) + (uint64_t)(island_distances[i] * 64L * 1048576);
+		if (hint < 0x10000 || hint >> 47)
+			continue;
+		result = inject_island(tracer, task, hint, &at);
+		if (result == -EEXIST)
+			continue;
+		break;
+	}
 	if (result)
 		return result;
 	island = own_zalloc(sizeof(*island));
@@ -220,6 +232,75 @@ void brk_lift_all(struct tracer *tracer, struct task *task)
 		return;
 	MAP_FOR_EACH(node, &space->brks)
 		restore(tracer, task, space, map_value(node));
+}
+
+static bool is_on_island(const struct space *space, uint64_t ip)
+{
+	MAP_FOR_EACH(node, &space->islands)
+		if (ip - map_key(node) < ISLAND_SIZE)
+			return true;
+	return false;
+}
+
+/* A copy and the jump behind it are two instructions. */
+#define ISLAND_STEPS 4
+
+static void step_off_island(struct tracer *tracer, struct task *task)
+{
+	struct regs regs;
+	int status;
+
+	for (int i = 0; i < ISLAND_STEPS; i++) {
+		if (regs_get(task->tid, &regs) || !is_on_island(task->proc->space, regs_ip(&regs)))
+			return;
+		if (task_restart(task, PTRACE_SINGLESTEP, 0) || wait_task(tracer, task, &status))
+			return;
+	}
+}
+
+/* True behind a system call instruction, wherever the thread was stopped. */
+static bool is_behind_call(const struct task *task)
+{
+	uint8_t code[2];
+	struct regs regs;
+
+	return !regs_get(task->tid, &regs) &&
+	       !mem_read_all(task->tid, regs_ip(&regs) - 2, code, sizeof(code)) &&
+	       code[0] == 0x0f && code[1] == 0x05;
+}
+
+void brk_drop_islands(struct tracer *tracer, struct task *task)
+{
+	struct space *space = task->proc->space;
+	struct inject in;
+	int64_t ignored;
+
+	if (!space || space->refs > 1 || !space->islands.head || !is_behind_call(task))
+		return;
+	task->at = AT_EXIT;
+	if (!inject_begin(&in, tracer, task)) {
+		MAP_FOR_EACH(node, &space->islands) {
+			const uint64_t args[6] = { map_key(node), ISLAND_SIZE };
+
+			inject_call(&in, abi_nr(in.abi, "munmap"), args, &ignored);
+			free(map_take(&space->islands, map_key(node)));
+		}
+	}
+	inject_end(&in);
+	task->at = AT_OTHER;
+}
+
+bool brk_may_leave(struct tracer *tracer, struct task *task)
+{
+	struct space *space = task->proc->space;
+
+	if (!space)
+		return true;
+	if (space->refs == 1)
+		brk_lift_all(tracer, task);
+	step_off_island(tracer, task);
+	/* It has hit one just before that was lifted; the trap comes first, and puts it right. */
+	return !task_has_pending(task->tid, SIGTRAP);
 }
 
 static void push(struct task *task, struct regs *regs, uint64_t value)

@@ -142,19 +142,24 @@ int on_seccomp(struct tracer *tracer, struct task *task, struct stop stop)
 	return task_resume(tracer, task, 0);
 }
 
+bool task_has_pending(pid_t tid, int sig)
+{
+	char text[4096];
+	const char *at;
+
+	if (proc_read(tid, "status", text, sizeof(text)) < 0)
+		return false;
+	at = strstr(text, "SigPnd:");
+	return at && strtoull(at + strlen("SigPnd:"), NULL, 16) & 1ULL << (sig - 1);
+}
+
 /*
  * SECCOMP_RET_TRAP puts the call's number where its result would be, and sends SIGSYS: the call was
  * not made (kernel/seccomp.c).
  */
 static bool was_trapped(const struct task *task, int64_t ret)
 {
-	char text[4096];
-	const char *at;
-
-	if (ret != (int64_t)task->call.nr || proc_read(task->tid, "status", text, sizeof(text)) < 0)
-		return false;
-	at = strstr(text, "SigPnd:");
-	return at && strtoull(at + strlen("SigPnd:"), NULL, 16) & 1ULL << (SIGSYS - 1);
+	return ret == (int64_t)task->call.nr && task_has_pending(task->tid, SIGSYS);
 }
 
 int on_syscall(struct tracer *tracer, struct task *task, struct stop stop)

@@ -101,7 +101,8 @@ int task_listen(struct tracer *tracer, struct task *task);
 /* Tells its end (a wait status, -1: it was detached) and forgets it. */
 void task_forget(struct tracer *tracer, struct task *task, int status);
 
-/* calls.c */
+/* calls.c: a signal of that number waits for the thread itself. */
+bool task_has_pending(pid_t tid, int sig);
 int on_seccomp(struct tracer *tracer, struct task *task, struct stop stop);
 int on_syscall(struct tracer *tracer, struct task *task, struct stop stop);
 /* The exit of the call that the task is in will not be told. */
@@ -122,8 +123,12 @@ bool detach_is_overdue(const struct tracer *tracer);
 
 /* brk.c: a SIGTRAP came; true if it was a breakpoint of ours, which has been dealt with. */
 bool brk_handle(struct tracer *tracer, struct task *task);
-/* The process is let go: its code is restored. */
+/* All processes that are to be let go get their code back. */
 void brk_lift_all(struct tracer *tracer, struct task *task);
+/* A stopped task is to be detached: false if it has to go on to another stop first. */
+bool brk_may_leave(struct tracer *tracer, struct task *task);
+/* The last of its process's threads leaves: our pages go, where it stands so that it can do that. */
+void brk_drop_islands(struct tracer *tracer, struct task *task);
 
 /* untraced.c */
 extern const struct own_handler untraced_handler;

@@ -24,12 +24,12 @@ struct planted {
 	uint64_t addr;
 };
 
-#define SLOTS	  65536U
+#define SLOTS     65536U
 #define PROCESSES 1024U
 
 struct guard {
 	struct planted *slots; /* shared memory */
-	int socket;	       /* to the guardian: /proc/PID/mem of each process, with its id */
+	int socket;            /* to the guardian: /proc/PID/mem of each process, with its id */
 	pid_t pid;
 	struct map known; /* pids whose memory it has */
 };

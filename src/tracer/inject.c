@@ -71,6 +71,9 @@ static int stand_in_front(struct inject *inject, struct regs *regs, int nr)
 		return result ? result : regs_set(task->tid, regs);
 	}
 	regs_rewind(regs, (uint64_t)nr);
+	/* There already. */
+	if (task->at == AT_FRONT)
+		regs_set_ip(regs, regs_ip(&inject->saved));
 	result = regs_set(task->tid, regs);
 	return result ? result : run_to_syscall_stop(inject);
 }
@@ -93,6 +96,19 @@ int inject_call(struct inject *inject, int nr, const uint64_t args[6], int64_t *
 	return result;
 }
 
+/* -ERESTARTSYS, -ERESTARTNOINTR, -ERESTARTNOHAND, -ERESTART_RESTARTBLOCK (linux/errno.h). */
+static bool is_restart(int64_t ret)
+{
+	return ret == -512 || ret == -513 || ret == -514 || ret == -516;
+}
+
+static uint64_t restart_number(const struct inject *inject)
+{
+	if (regs_ret(&inject->saved) == -516)
+		return (uint64_t)abi_nr(inject->abi, "restart_syscall");
+	return regs_call_nr(&inject->saved);
+}
+
 int inject_end(struct inject *inject)
 {
 	struct task *task = inject->task;
@@ -102,7 +118,14 @@ int inject_end(struct inject *inject)
 	if (task->at == AT_ENTRY && inject->begun) {
 		regs_rewind(&regs, regs_call_nr(&inject->saved));
 		task->retry = true;
+		task->at = AT_FRONT;
 	}
+	/*
+	 * Behind a call that the kernel was to restart: it looks for that only on its way from a signal,
+	 * and would let the number through to the program.
+	 */
+	if (task->at == AT_EXIT && inject->begun && is_restart(regs_ret(&inject->saved)))
+		regs_rewind(&regs, restart_number(inject));
 	result = inject->begun ? regs_set(task->tid, &regs) : 0;
 	if (ptrace(PTRACE_SETSIGMASK, task->tid, sizeof(inject->sigmask), &inject->sigmask) < 0 &&
 	    !result)

@@ -10,7 +10,7 @@
 
 struct space {
 	unsigned int refs;
-	int mem;	    /* /proc/PID/mem, -1: not opened yet */
+	int mem;            /* /proc/PID/mem, -1: not opened yet */
 	struct map brks;    /* by address: struct brk */
 	struct map ghosts;  /* addresses of lifted ones: a thread may have hit one just before */
 	struct map islands; /* pages of ours that hold displaced instructions, by address */

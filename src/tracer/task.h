@@ -28,6 +28,7 @@ struct call {
 enum task_at {
 	AT_OTHER,
 	AT_ENTRY, /* in front of a call: seccomp- or syscall-entry-stop */
+	AT_FRONT, /* the same, but not stopped by it: after an injection at AT_ENTRY */
 	AT_EXIT,  /* behind a call: syscall-exit-stop, or a new task's first stop */
 };
 
@@ -53,12 +54,12 @@ struct proc {
 	pid_t pid;
 	struct task *tasks;
 	struct space *space; /* its memory, where we have changed it; NULL: we have not */
-	bool attached;      /* was running before us: no filter, and it is let go again */
-	bool wide;          /* the wide filter is in place, for all its threads */
-	bool follow_all;    /* stopped at every call, as its filter cannot be had */
-	bool widen_failed;  /* … and will not be tried again */
-	bool widen_wanted;  /* take the wide filter at the next chance */
-	bool multi_widened; /* had threads when it was widened: forks of that moment are to be
+	bool attached;       /* was running before us: no filter, and it is let go again */
+	bool wide;           /* the wide filter is in place, for all its threads */
+	bool follow_all;     /* stopped at every call, as its filter cannot be had */
+	bool widen_failed;   /* … and will not be tried again */
+	bool widen_wanted;   /* take the wide filter at the next chance */
+	bool multi_widened;  /* had threads when it was widened: forks of that moment are to be
 			       checked */
 	void *user;
 };

@@ -47,6 +47,8 @@ int task_resume(struct tracer *tracer, struct task *task, int sig)
 {
 	bool exit_wanted = task->in_call || task->proc->follow_all;
 
+	if (task->detach && !brk_may_leave(tracer, task))
+		return task_restart(task, PTRACE_CONT, sig);
 	if (task->detach)
 		return task_detach(tracer, task, sig);
 	return task_restart(task, exit_wanted ? PTRACE_SYSCALL : PTRACE_CONT, sig);
@@ -221,6 +223,8 @@ struct tracer *tracer_new(const struct tracer_ops *ops, void *ctx,
 		narrow |= FILTER_WANT(WHEN_PINNED);
 	if (options->no_io_uring)
 		narrow |= FILTER_NO_IO_URING;
+	if (options->probes)
+		wide |= FILTER_WANT(WHEN_PROBED);
 	if (options->files)
 		wide |= FILTER_WANT(WHEN_FILES);
 	*(options->named ? &narrow : &wide) |= FILTER_WANT(WHEN_NAMED);

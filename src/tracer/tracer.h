@@ -53,6 +53,7 @@ struct tracer_ops {
 struct tracer_options {
 	bool pin;         /* tracer and tracees on one processor */
 	bool named;       /* the calls of WHEN_NAMED are seen from the start */
+	bool probes;      /* those of WHEN_PROBED */
 	bool files;       /* those of WHEN_FILES, too */
 	bool no_io_uring; /* io_uring_setup fails with ENOSYS */
 	bool no_follow;   /* children of attached processes are let go */

@@ -1,0 +1,335 @@
+/*
+ * Plaintext above TLS, and the socket that it belongs to: by the system call that the library makes
+ * inside its function, by what its session used before, by what the library was given (SSL_set_fd),
+ * by Go's own structures, by the client random that was seen on the wire.
+ */
+#include "base/clock.h"
+#include "base/own.h"
+#include "capture/message.h"
+#include "capture/state.h"
+#include "probe/probe.h"
+#include "tracer/mem.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* A TLS session of a library, by the address of its object. */
+struct session {
+	struct sock *sock; /* one reference; NULL: not known yet */
+	int fd;
+};
+
+static struct session *session_of(struct cproc *cproc, uint64_t id)
+{
+	struct session *session = map_get(&cproc->sessions, id);
+
+	if (session)
+		return session;
+	session = own_zalloc(sizeof(*session));
+	session->fd = -1;
+	map_put(&cproc->sessions, id, session);
+	return session;
+}
+
+static void session_free(struct capture *capture, struct session *session)
+{
+	if (!session)
+		return;
+	sock_put(&capture->socks, session->sock);
+	free(session);
+}
+
+void sessions_done(struct capture *capture, struct cproc *cproc)
+{
+	MAP_FOR_EACH(node, &cproc->sessions)
+		session_free(capture, map_value(node));
+	map_done(&cproc->sessions);
+}
+
+static void bind_session(struct capture *capture, struct session *session, struct sock *sock,
+			 int fd)
+{
+	if (session->sock != sock) {
+		sock_put(&capture->socks, session->sock);
+		session->sock = sock_get(sock);
+	}
+	session->fd = fd;
+}
+
+/* A socket that is closed can't be a session's any more: its address may be used anew. */
+static struct sock *bound_sock(struct capture *capture, struct session *session)
+{
+	if (session->sock && !session->sock->fds) {
+		sock_put(&capture->socks, session->sock);
+		session->sock = NULL;
+		session->fd = -1;
+	}
+	return session->sock;
+}
+
+#define RECORD_HANDSHAKE   0x16
+#define RECORD_APPLICATION 0x17
+#define CLIENT_HELLO       1
+#define RANDOM_OFFSET \
+	11 /* 5 of the record, 4 of the handshake, 2 of the version: RFC 8446, 4.1.2 */
+
+static bool is_record(const uint8_t *p, uint64_t len)
+{
+	return len >= 5 && p[0] >= 0x14 && p[0] <= RECORD_APPLICATION && p[1] == 3 && p[2] <= 4;
+}
+
+/* What of the wire's bytes tells which connection is which session's. */
+void plain_look_at_wire(struct task *task, const struct event *event, struct sock *sock, int fd)
+{
+	const struct event_data *data = &event->data;
+	struct ctask *ctask = ctask_of(task);
+
+	if (data->error || !is_record(data->payload, data->captured))
+		return;
+	ctask->last_tls[data->dir] = sock;
+	ctask->last_tls_fd[data->dir] = fd;
+	if (data->payload[0] != RECORD_HANDSHAKE || sock->tls ||
+	    data->captured < RANDOM_OFFSET + sizeof(sock->client_random) ||
+	    data->payload[5] != CLIENT_HELLO)
+		return;
+	memcpy(sock->client_random, data->payload + RANDOM_OFFSET, sizeof(sock->client_random));
+	sock->tls = true;
+}
+
+/* A system call that moves bytes, made inside a library's function: that is its session's socket. */
+void plain_bind_call(struct capture *capture, struct task *task, struct sock *sock, int fd,
+		     enum event_dir dir)
+{
+	uint64_t id;
+
+	if (!capture->probes || sock->info.proto != PROTO_TCP)
+		return;
+	id = probes_session(capture->probes, task, dir == DIR_OUT ? ROW_OUT : ROW_IN);
+	if (id)
+		bind_session(capture, session_of(cproc_of(task), id), sock, fd);
+}
+
+static bool bind_fd(struct capture *capture, struct task *task, struct session *session, int fd)
+{
+	struct sock *sock = fd >= 0 ? descriptor_sock(capture, task, fd) : NULL;
+
+	if (!sock || sock->info.proto != PROTO_TCP)
+		return false;
+	bind_session(capture, session, sock, fd);
+	return true;
+}
+
+/*
+ * crypto/tls.Conn begins with a net.Conn: a type and a pointer to what begins with a *net.netFD, whose
+ * poll.FD has the descriptor at +16 (Go 1.9 to 1.26). Somebody's own net.Conn has something else there.
+ */
+static bool bind_go(struct capture *capture, struct task *task, struct session *session,
+		    uint64_t conn)
+{
+	uint64_t at = 0;
+	int64_t fd = -1;
+
+	if (mem_read_all(task->tid, conn + 8, &at, sizeof(at)) ||
+	    mem_read_all(task->tid, at, &at, sizeof(at)) ||
+	    mem_read_all(task->tid, at + 16, &fd, sizeof(fd)) || fd > INT32_MAX)
+		return false;
+	return bind_fd(capture, task, session, (int)fd);
+}
+
+/* Memory of a session's object that is searched, and of what it points to. */
+#define OBJECT_BYTES 8192U
+#define INNER_BYTES  2048U
+#define INNER_WORDS  128U
+
+struct hello {
+	struct sock *sock;
+	int fd;
+};
+
+static bool holds_random(const uint8_t *bytes, size_t len, const struct sock *sock)
+{
+	return memmem(bytes, len, sock->client_random, sizeof(sock->client_random)) != NULL;
+}
+
+static bool find_in(const struct hello *hellos, size_t count, const uint8_t *bytes, ssize_t len,
+		    struct hello *ret_hello)
+{
+	for (size_t i = 0; len > 0 && i < count; i++) {
+		if (!holds_random(bytes, (size_t)len, hellos[i].sock))
+			continue;
+		*ret_hello = hellos[i];
+		return true;
+	}
+	return false;
+}
+
+/* The client random is in the object (OpenSSL 3), or in what a pointer of its beginning leads to. */
+static bool search_object(const struct task *task, uint64_t object, const struct hello *hellos,
+			  size_t count, struct hello *ret_hello)
+{
+	uint8_t *bytes auto_free = own_alloc(OBJECT_BYTES + INNER_BYTES);
+	uint8_t *inner = bytes + OBJECT_BYTES;
+	ssize_t len = mem_read(task->tid, object, bytes, OBJECT_BYTES), inner_len;
+	uint64_t pointer;
+
+	if (find_in(hellos, count, bytes, len, ret_hello))
+		return true;
+	for (size_t i = 0; i < INNER_WORDS && (ssize_t)((i + 1) * 8) <= len; i++) {
+		memcpy(&pointer, bytes + i * 8, sizeof(pointer));
+		if (pointer < 0x10000 || pointer & 7 || pointer >> 47)
+			continue;
+		inner_len = mem_read(task->tid, pointer, inner, INNER_BYTES);
+		if (find_in(hellos, count, inner, inner_len, ret_hello))
+			return true;
+	}
+	return false;
+}
+
+/* Connections of the process on which a ClientHello was seen. */
+static size_t collect_hellos(struct task *task, struct hello **ret_hellos)
+{
+	struct fdtable *table = cproc_of(task)->fds;
+	struct sock *sock = NULL;
+	size_t count, found = 0;
+	int *fds auto_free = fdtable_sockets(table, &count);
+
+	*ret_hellos = own_alloc(count * sizeof(**ret_hellos));
+	for (size_t i = 0; i < count; i++)
+		if (fdtable_find(table, fds[i], &sock) == FD_SOCKET && sock->tls)
+			(*ret_hellos)[found++] = (struct hello){ sock, fds[i] };
+	return found;
+}
+
+static bool bind_random(struct capture *capture, struct task *task, struct session *session,
+			uint64_t object)
+{
+	struct hello *hellos auto_free = NULL, hello;
+	size_t count = collect_hellos(task, &hellos);
+
+	if (!count || !search_object(task, object, hellos, count, &hello))
+		return false;
+	bind_session(capture, session, hello.sock, hello.fd);
+	return true;
+}
+
+/* Memory BIOs, attached in mid-connection: what was read last by this thread is what is decrypted. */
+static void bind_last(struct capture *capture, struct task *task, struct session *session,
+		      enum event_dir dir)
+{
+	struct ctask *ctask = ctask_of(task);
+	struct sock *sock = NULL;
+
+	if (dir == DIR_IN && ctask->last_tls[DIR_IN] &&
+	    fdtable_find(cproc_of(task)->fds, ctask->last_tls_fd[DIR_IN], &sock) == FD_SOCKET &&
+	    sock == ctask->last_tls[DIR_IN])
+		bind_session(capture, session, sock, ctask->last_tls_fd[DIR_IN]);
+}
+
+static struct session *find_session(struct capture *capture, struct task *task,
+				    const struct probe_call *call, enum event_dir dir)
+{
+	struct session *session;
+
+	if (!call->session)
+		return NULL;
+	session = session_of(cproc_of(task), call->session);
+	if (bound_sock(capture, session) ||
+	    (call->go && bind_go(capture, task, session, call->session)) ||
+	    bind_random(capture, task, session, call->session))
+		return session;
+	bind_last(capture, task, session, dir);
+	return session;
+}
+
+static void fill_ends(struct capture *capture, struct event_data *data,
+		      const struct session *session)
+{
+	const struct sock *sock = session ? session->sock : NULL;
+
+	data->fd = sock ? session->fd : -1;
+	if (!sock)
+		return;
+	data->conn = sock_conn(capture, session->sock);
+	data->proto = sock->info.proto;
+	data->local = sock->info.local;
+	data->remote = sock->info.remote;
+}
+
+static void on_data(void *ctx, struct task *task, const struct probe_call *call)
+{
+	struct capture *capture = ctx;
+	enum event_dir dir = call->row->dir == ROW_OUT ? DIR_OUT : DIR_IN;
+	struct session *session;
+	struct message message = { 0 };
+	struct message_call shape = { .dir = dir,
+				      .name = call->name,
+				      .max_bytes = capture->options.max_bytes };
+	struct event *event;
+	ssize_t copied;
+	uint64_t missing;
+
+	capture_ensure(capture, task);
+	session = find_session(capture, task, call, dir);
+	/* With kernel TLS the system call has told it. */
+	if (session && session->sock && session->sock->ktls[dir])
+		return;
+	event = message_event_bytes(&message, &shape, call->len);
+	missing = event->data.captured;
+	copied = mem_read(task->tid, call->buffer, event->data.payload, event->data.captured);
+	event->data.captured = copied > 0 ? (uint64_t)copied : 0;
+	missing -= event->data.captured;
+	event->data.layer = LAYER_PLAIN;
+	event->data.flags = call->row->peek ? FLAG_PEEK : 0;
+	emit_stamp(event, task);
+	event->data.dur = clock_monotonic() - call->entered;
+	fill_ends(capture, &event->data, session);
+	if (session && session->sock && call->row->is_tls)
+		session->sock->plain_seen = true;
+	stack_add(capture, task, event);
+	emit_event(capture, event);
+	if (missing)
+		emit_loss(capture, task, "unreadable", -1, session ? session->sock : NULL, missing,
+			  1);
+}
+
+static void on_session(void *ctx, struct task *task, const struct probe_call *call)
+{
+	struct capture *capture = ctx;
+
+	capture_ensure(capture, task);
+	if (call->row->kind == ROW_BIND)
+		bind_fd(capture, task, session_of(cproc_of(task), call->session),
+			(int)call->buffer);
+	else
+		session_free(capture, map_take(&cproc_of(task)->sessions, call->session));
+}
+
+static void on_note(void *ctx, struct task *task, const char *text)
+{
+	capture_ensure(ctx, task);
+	emit_note(ctx, task, text);
+}
+
+const struct probe_ops plain_ops = { on_data, on_session, on_note };
+
+void plain_closing(struct capture *capture, struct task *task, int fd, const struct sock *sock)
+{
+	if (capture->probes && sock->tls && !sock->plain_seen &&
+	    probes_blind(capture->probes, task->proc))
+		emit_loss(capture, task, "no-plaintext", fd, (struct sock *)(uintptr_t)sock,
+			  sock->moved[DIR_OUT] + sock->moved[DIR_IN], 0);
+}
+
+static bool mmap_enter(struct capture *capture, struct task *task)
+{
+	return capture->probes && (int)task->call.args[4] >= 0;
+}
+
+/* A library was loaded. */
+static void mmap_exit(struct capture *capture, struct task *task)
+{
+	if (task->call.ret > 0 || task->call.ret < -4095)
+		probes_scan(capture->probes, task);
+}
+
+const struct op_handler mmap_handler = { mmap_enter, mmap_exit };

@@ -1,0 +1,66 @@
+/*
+ * OpenSSL 1.1 and 3.x, and what has its functions: LibreSSL, BoringSSL, node's own. The public
+ * functions, and no field of any structure. They do not call each other (libssl 3.0, 1.1.1).
+ * SSL_sendfile(3) needs none: it works with kernel TLS only, where the system call has the plaintext.
+ */
+#include "probe/row.h"
+
+#include <stddef.h>
+
+#define ARG(i)                                  \
+	{                                       \
+		.kind = PLACE_ARG, .index = (i) \
+	}
+#define RESULT                                   \
+	{                                        \
+		.kind = PLACE_RESULT, .index = 0 \
+	}
+#define AT_ARG(i)                                             \
+	{                                                     \
+		.kind = PLACE_AT_ARG, .index = (i), .size = 8 \
+	}
+
+/* ssl, buffer and size come first; the result is the count. */
+#define COUNTING(name, d, is_peek)                                                            \
+	{                                                                                     \
+		.symbol = (name), .library = "OpenSSL", .kind = ROW_CALL, .dir = (d),         \
+		.peek = (is_peek), .is_tls = true, .success = IF_POSITIVE, .session = ARG(0), \
+		.buffer = ARG(1), .length = RESULT                                            \
+	}
+/* … or stands where argument `at` points to. */
+#define STORING(name, d, is_peek, when, at)                                              \
+	{                                                                                \
+		.symbol = (name), .library = "OpenSSL", .kind = ROW_CALL, .dir = (d),    \
+		.peek = (is_peek), .is_tls = true, .success = (when), .session = ARG(0), \
+		.buffer = ARG(1), .length = AT_ARG(at)                                   \
+	}
+#define FORGETTING(name)                                                                    \
+	{                                                                                   \
+		.symbol = (name), .library = "OpenSSL", .kind = ROW_FORGET, .is_tls = true, \
+		.session = ARG(0)                                                           \
+	}
+#define BINDING(name)                                                                     \
+	{                                                                                 \
+		.symbol = (name), .library = "OpenSSL", .kind = ROW_BIND, .is_tls = true, \
+		.session = ARG(0), .buffer = ARG(1)                                       \
+	}
+
+const struct probe_row openssl_rows[] = {
+	COUNTING("SSL_read", ROW_IN, false),
+	COUNTING("SSL_write", ROW_OUT, false),
+	COUNTING("SSL_peek", ROW_IN, true),
+	STORING("SSL_read_ex", ROW_IN, false, IF_ONE, 3),
+	STORING("SSL_write_ex", ROW_OUT, false, IF_ONE, 3),
+	STORING("SSL_peek_ex", ROW_IN, true, IF_ONE, 3),
+	STORING("SSL_write_ex2", ROW_OUT, false, IF_ONE, 4),
+	STORING("SSL_write_early_data", ROW_OUT, false, IF_ONE, 3),
+	/* 1: some, 2: the end of early data, perhaps with some. */
+	STORING("SSL_read_early_data", ROW_IN, false, IF_NONZERO, 3),
+	FORGETTING("SSL_free"),
+	FORGETTING("SSL_clear"),
+	FORGETTING("SSL_set_bio"),
+	BINDING("SSL_set_fd"),
+	BINDING("SSL_set_rfd"),
+	BINDING("SSL_set_wfd"),
+	{ .symbol = NULL },
+};

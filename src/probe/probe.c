@@ -1,0 +1,338 @@
+#include "probe/probe.h"
+
+#include "base/clock.h"
+#include "base/own.h"
+#include "probe/state.h"
+#include "probe/user.h"
+
+#include <errno.h>
+
+struct probes *probes_new(struct tracer *tracer, const struct probe_ops *ops, void *ctx,
+			  bool no_tls)
+{
+	struct probes *probes = own_zalloc(sizeof(*probes));
+
+	probes->tracer = tracer;
+	probes->ops = ops;
+	probes->ctx = ctx;
+	probes->rows = (struct row_set){ no_tls, probes->tables };
+	return probes;
+}
+
+static void free_probed(struct probed *probed)
+{
+	MAP_FOR_EACH(node, &probed->running)
+		free(map_value(node));
+	map_done(&probed->running);
+	map_done(&probed->mapped);
+	free(probed);
+}
+
+void probes_free(struct probes *probes)
+{
+	if (!probes)
+		return;
+	MAP_FOR_EACH(module, &probes->modules)
+		module_free(map_value(module));
+	MAP_FOR_EACH(proc, &probes->procs)
+		free_probed(map_value(proc));
+	MAP_FOR_EACH(frames, &probes->frames)
+		free(map_value(frames));
+	map_done(&probes->modules);
+	map_done(&probes->procs);
+	map_done(&probes->frames);
+	for (size_t i = 0; i < probes->user_count; i++)
+		free((char *)(uintptr_t)probes->user[i].symbol);
+	free(probes);
+}
+
+int probes_add(struct probes *probes, const char *text, const char **ret_why)
+{
+	const struct probe_row *rows = probe_named_rows(text);
+
+	if (probes->user_count == USER_ROWS || probes->table_count == USER_ROWS) {
+		*ret_why = "there are too many";
+		return -EINVAL;
+	}
+	if (rows) {
+		probes->tables[probes->table_count++] = rows;
+		return 0;
+	}
+	if (!user_row_parse(text, &probes->user[probes->user_count], ret_why))
+		return -EINVAL;
+	/* All of the user's are one table, the first. */
+	if (!probes->user_count++) {
+		probes->tables[probes->table_count++] = probes->tables[0];
+		probes->tables[0] = probes->user;
+	}
+	return 0;
+}
+
+bool probes_wanted(const struct probes *probes)
+{
+	return !probes->rows.no_tls || probes->table_count;
+}
+
+const struct row_set *probes_rows(const struct probes *probes)
+{
+	return &probes->rows;
+}
+
+struct probed *probed_of(struct probes *probes, const struct proc *proc)
+{
+	struct probed *probed = map_get(&probes->procs, (uint64_t)proc->pid);
+
+	if (!probed) {
+		probed = own_zalloc(sizeof(*probed));
+		map_put(&probes->procs, (uint64_t)proc->pid, probed);
+	}
+	return probed;
+}
+
+static struct frames *frames_of(struct probes *probes, const struct task *task)
+{
+	struct frames *frames = map_get(&probes->frames, (uint64_t)task->tid);
+
+	if (!frames) {
+		frames = own_zalloc(sizeof(*frames));
+		map_put(&probes->frames, (uint64_t)task->tid, frames);
+	}
+	return frames;
+}
+
+void probes_forget(struct probes *probes, const struct proc *proc)
+{
+	struct probed *probed = map_take(&probes->procs, (uint64_t)proc->pid);
+
+	if (probed)
+		free_probed(probed);
+	for (const struct task *task = proc->tasks; task; task = task->next)
+		probes_forget_task(probes, task);
+}
+
+void probes_forget_task(struct probes *probes, const struct task *task)
+{
+	free(map_take(&probes->frames, (uint64_t)task->tid));
+}
+
+bool probes_blind(const struct probes *probes, const struct proc *proc)
+{
+	const struct probed *probed = map_get(&probes->procs, (uint64_t)proc->pid);
+
+	return probed && probed->blind;
+}
+
+/* A goroutine can be in one function of each row at most, and is never at an odd address. */
+static uint64_t go_key(uint64_t g, enum row_dir dir)
+{
+	return g | (dir == ROW_IN);
+}
+
+/* No call hands over more; what claims to is not to be believed. */
+#define LENGTH_MAX (1ULL << 31)
+
+static void tell_data(struct probes *probes, struct task *task, const struct regs *regs,
+		      const struct frame *frame)
+{
+	struct probe_call call = {
+		.row = frame->site->row,
+		.name = frame->site->name,
+		.session = frame->session,
+		.buffer = value_buffer(task, regs, frame),
+		.len = value_length(task, regs, frame),
+		.entered = frame->entered,
+		.go = frame->site->row->abi == ABI_GO,
+	};
+
+	if (call.len && call.len < LENGTH_MAX)
+		probes->ops->data(probes->ctx, task, &call);
+}
+
+static void tell_session(struct probes *probes, struct task *task, const struct frame *frame)
+{
+	struct probe_call call = { .row = frame->site->row,
+				   .name = frame->site->name,
+				   .session = frame->session,
+				   .buffer = frame->buffer };
+
+	probes->ops->session(probes->ctx, task, &call);
+}
+
+static void fill_frame(struct frame *frame, const struct task *task, const struct regs *regs,
+		       const struct site *site)
+{
+	const struct probe_row *row = site->row;
+
+	frame->site = site;
+	frame->sp = regs_sp(regs);
+	frame->returns = value_word(task, frame->sp, 8);
+	frame->entered = clock_monotonic();
+	for (unsigned int i = 0; i < 6; i++)
+		frame->args[i] = regs_c_arg(regs, i);
+	frame->session = value_at_entry(task, regs, frame, row->session);
+	frame->buffer = value_at_entry(task, regs, frame, row->buffer);
+	frame->length = value_at_entry(task, regs, frame, row->length);
+	frame->before = frame->length;
+}
+
+/* The session is the innermost first word of what BIND and FORGET rows name: told at once. */
+static bool is_told_at_entry(const struct probe_row *row)
+{
+	return row->kind != ROW_CALL || row->at_entry;
+}
+
+static void at_entry(struct probes *probes, struct task *task, const struct regs *regs,
+		     const struct site *site)
+{
+	struct frame frame = { 0 };
+
+	fill_frame(&frame, task, regs, site);
+	if (site->row->kind != ROW_CALL) {
+		tell_session(probes, task, &frame);
+		return;
+	}
+	if (site->row->length.kind == PLACE_AT_ARG)
+		frame.length = value_word(task, frame.length, site->row->length.size);
+	tell_data(probes, task, regs, &frame);
+}
+
+static void c_return(void *ctx, struct task *task, struct regs *regs, void *arg);
+
+/* Breakpoint at a C function's entry. */
+static void c_entry(void *ctx, struct task *task, struct regs *regs, void *arg)
+{
+	struct probes *probes = ctx;
+	const struct site *site = arg;
+	struct frames *frames;
+	struct frame *frame;
+
+	if (is_told_at_entry(site->row)) {
+		at_entry(probes, task, regs, site);
+		return;
+	}
+	frames = frames_of(probes, task);
+	frame = frames_push(frames, regs_sp(regs));
+	fill_frame(frame, task, regs, site);
+	/* It stays planted: only what returns from there comes by. */
+	if (!site->ret_count &&
+	    brk_plant(probes->tracer, task, frame->returns, c_return, probes, (void *)site))
+		frames_remove(frames, frame);
+}
+
+static void c_done(struct probes *probes, struct task *task, struct regs *regs,
+		   const struct site *site, uint64_t sp)
+{
+	struct frames *frames = frames_of(probes, task);
+	struct frame *frame = frames_find(frames, site, sp);
+	struct frame copy;
+
+	if (!frame)
+		return;
+	copy = *frame;
+	frames_remove(frames, frame);
+	if (value_succeeded(task, regs, site))
+		tell_data(probes, task, regs, &copy);
+}
+
+/* … at one of its returns. */
+static void c_ret(void *ctx, struct task *task, struct regs *regs, void *arg)
+{
+	c_done(ctx, task, regs, arg, regs_sp(regs));
+}
+
+/* … at its return address, where the return address itself has left the stack. */
+static void c_return(void *ctx, struct task *task, struct regs *regs, void *arg)
+{
+	c_done(ctx, task, regs, arg, regs_sp(regs) - 8);
+}
+
+/*
+ * At a Go function's entry. Twice for one call, where the stack has to grow first: what it does can be
+ * done again.
+ */
+static void go_entry(void *ctx, struct task *task, struct regs *regs, void *arg)
+{
+	struct probes *probes = ctx;
+	const struct site *site = arg;
+	struct probed *probed = probed_of(probes, task->proc);
+	uint64_t g = value_goroutine(task, regs, site->go_registers);
+	struct frame *frame;
+
+	if (is_told_at_entry(site->row)) {
+		at_entry(probes, task, regs, site);
+		return;
+	}
+	frame = map_get(&probed->running, go_key(g, site->row->dir));
+	if (!frame) {
+		frame = own_zalloc(sizeof(*frame));
+		map_put(&probed->running, go_key(g, site->row->dir), frame);
+	}
+	fill_frame(frame, task, regs, site);
+	frame->stack_low = value_word(task, g, 8);
+	frame->stack_high = value_word(task, g + 8, 8);
+}
+
+/*
+ * A call that was under way when we came: the compiler's spill slots, behind the return address, hold
+ * what the registers had (seen in Go 1.17 to 1.26), and arguments on the stack are there anyway.
+ */
+static void fill_spilled(struct frame *frame, const struct task *task, const struct regs *regs,
+			 const struct site *site)
+{
+	uint64_t sp = regs_sp(regs);
+
+	*frame = (struct frame){ .site = site, .sp = sp, .entered = clock_monotonic() };
+	frame->session = value_word(task, sp + 8, 8);
+	frame->buffer = value_word(task, sp + 16, 8);
+	frame->length = value_word(task, sp + 24, 8);
+}
+
+static void go_ret(void *ctx, struct task *task, struct regs *regs, void *arg)
+{
+	struct probes *probes = ctx;
+	const struct site *site = arg;
+	struct probed *probed = probed_of(probes, task->proc);
+	uint64_t g = value_goroutine(task, regs, site->go_registers);
+	struct frame *frame auto_free = map_take(&probed->running, go_key(g, site->row->dir));
+	uint64_t room;
+
+	if (!value_succeeded(task, regs, site))
+		return;
+	if (!frame || frame->site != site) {
+		free(frame);
+		frame = own_zalloc(sizeof(*frame));
+		fill_spilled(frame, task, regs, site);
+		room = frame->length;
+		if (value_length(task, regs, frame) > room)
+			return;
+	}
+	tell_data(probes, task, regs, frame);
+}
+
+brk_hit *probe_entry_handler(const struct site *site)
+{
+	return site->row->abi == ABI_GO ? go_entry : c_entry;
+}
+
+brk_hit *probe_ret_handler(const struct site *site)
+{
+	return site->row->abi == ABI_GO ? go_ret : c_ret;
+}
+
+uint64_t probes_session(struct probes *probes, struct task *task, enum row_dir dir)
+{
+	struct probed *probed = map_get(&probes->procs, (uint64_t)task->proc->pid);
+	struct frames *frames = map_get(&probes->frames, (uint64_t)task->tid);
+	struct frame *frame = NULL;
+	struct regs regs;
+
+	if (frames)
+		frame = frames_around(frames, task->call.sp);
+	if (frame)
+		return frame->session;
+	if (!probed || !probed->has_go || !probed->running.head || regs_get(task->tid, &regs))
+		return 0;
+	frame = map_get(&probed->running,
+			go_key(value_goroutine(task, &regs, probed->go_registers), dir));
+	return frame ? frame->session : 0;
+}

@@ -1,0 +1,73 @@
+/*
+ * Probes on functions of tracees: plants breakpoints on the rows' functions in whatever a process has
+ * mapped, puts entry and return together, and tells what was called with which bytes.
+ *
+ * Life: probes_new, probes_add for the user's own; probes_scan whenever a process may have mapped
+ * something new; probes_forget at its end.
+ */
+#ifndef PROBE_PROBE_H
+#define PROBE_PROBE_H
+
+#include "probe/module.h"
+#include "tracer/tracer.h"
+
+struct probes;
+
+/* A call of a probed function that has come to where its row is looked at. */
+struct probe_call {
+	const struct probe_row *row;
+	const char *name;
+	uint64_t session; /* address of the library's object; 0: none */
+	uint64_t buffer;
+	uint64_t len;     /* bytes */
+	uint64_t entered; /* CLOCK_MONOTONIC */
+	bool go;
+};
+
+struct probe_ops {
+	/* Bytes were handed over (ROW_CALL). They are at call->buffer of the stopped task now. */
+	void (*data)(void *ctx, struct task *task, const struct probe_call *call);
+	/* A session has ended, or (ROW_BIND) has got the descriptor in call->buffer. */
+	void (*session)(void *ctx, struct task *task, const struct probe_call *call);
+	/* What the user should know: a module whose plaintext cannot be had, a function that cannot. */
+	void (*note)(void *ctx, struct task *task, const char *text);
+};
+
+struct probes *probes_new(struct tracer *tracer, const struct probe_ops *ops, void *ctx,
+			  bool no_tls);
+void probes_free(struct probes *probes);
+
+/*
+ * The argument of a --probe: a name (gzip, zlib, brotli) or a row. 0, or -EINVAL and what is wrong in
+ * *ret_why. To be called before the first scan.
+ */
+int probes_add(struct probes *probes, const char *text, const char **ret_why);
+
+/* True if there is anything to look for. */
+bool probes_wanted(const struct probes *probes);
+
+/*
+ * Looks at what the task's process has mapped executable and plants what is not planted yet. AT_ENTRY
+ * or AT_EXIT it may make system calls in it (which, at an entry, makes the call be made again).
+ */
+void probes_scan(struct probes *probes, struct task *task);
+
+/* The process has a new program, or is gone: calls under way are forgotten. */
+void probes_forget(struct probes *probes, const struct proc *proc);
+
+/* The thread is gone. */
+void probes_forget_task(struct probes *probes, const struct task *task);
+
+/*
+ * The session whose function the task is in now, in that direction, at a system call of the task; 0 if
+ * there is none.
+ */
+uint64_t probes_session(struct probes *probes, struct task *task, enum row_dir dir);
+
+/* True if a module of the process has TLS that cannot be probed. */
+bool probes_blind(const struct probes *probes, const struct proc *proc);
+
+/* The rows, for listing what a file has. */
+const struct row_set *probes_rows(const struct probes *probes);
+
+#endif

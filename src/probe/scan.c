@@ -1,0 +1,176 @@
+/* What a process has mapped, and what of it is to be probed. */
+#include "base/own.h"
+#include "base/proc.h"
+#include "probe/state.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* The list of mappings of a process with very many libraries. */
+#define MAPS_MAX (4U << 20)
+
+static void note_refused(struct probes *probes, struct task *task, const struct module *module,
+			 const struct site *site)
+{
+	char text[512];
+
+	snprintf(text, sizeof(text),
+		 "%s in %s cannot be probed: its first instruction can neither be carried out nor "
+		 "moved",
+		 site->name, module->path);
+	probes->ops->note(probes->ctx, task, text);
+}
+
+/* 0, or what brk_plant says. The returns first: an entry without them would be half a call. */
+static int plant(struct probes *probes, struct task *task, const struct site *site, uint64_t bias)
+{
+	brk_hit *ret = probe_ret_handler(site);
+	int error = 0;
+
+	for (size_t i = 0; i < site->ret_count && !error; i++)
+		error = brk_plant(probes->tracer, task, bias + site->rets[i], ret, probes,
+				  (void *)site);
+	if (error)
+		return error;
+	return brk_plant(probes->tracer, task, bias + site->addr, probe_entry_handler(site), probes,
+			 (void *)site);
+}
+
+/* True if nothing is left to be done in this mapping. */
+static bool plant_module(struct probes *probes, struct task *task, const struct module *module,
+			 uint64_t bias)
+{
+	struct probed *probed = probed_of(probes, task->proc);
+	bool may_call = task->at != AT_OTHER, complete = true;
+	int error;
+
+	for (size_t i = 0; i < module->count; i++) {
+		const struct site *site = &module->sites[i];
+
+		if (site->row->abi == ABI_GO) {
+			probed->has_go = true;
+			probed->go_registers = site->go_registers;
+		}
+		error = plant(probes, task, site, bias);
+		if (error == -EOPNOTSUPP && may_call &&
+		    !brk_reserve(probes->tracer, task, bias + site->addr))
+			error = plant(probes, task, site, bias);
+		if (error == -EOPNOTSUPP && !may_call)
+			complete = false;
+		else if (error == -EOPNOTSUPP)
+			note_refused(probes, task, module, site);
+	}
+	return complete;
+}
+
+/* One line of /proc/PID/maps. */
+struct mapping {
+	uint64_t start, end, offset;
+	uint64_t device, inode;
+	const char *path;
+};
+
+/* The file, as seen from here: map_files needs privileges, the path must still be the same file. */
+static bool find_file(const struct task *task, const struct mapping *mapping, char *path,
+		      size_t cap, struct stat *st)
+{
+	snprintf(path, cap, "/proc/%d/map_files/%lx-%lx", task->proc->pid, mapping->start,
+		 mapping->end);
+	if (!stat(path, st))
+		return true;
+	snprintf(path, cap, "/proc/%d/root%s", task->proc->pid, mapping->path);
+	return !stat(path, st) && st->st_ino == mapping->inode;
+}
+
+static struct module *module_of(struct probes *probes, struct task *task,
+				const struct mapping *mapping)
+{
+	char path[4200], text[4400];
+	struct module *module;
+	struct stat st;
+	uint64_t key;
+
+	if (!find_file(task, mapping, path, sizeof(path), &st)) {
+		snprintf(text, sizeof(text),
+			 "%s was replaced since it was loaded: its functions cannot be probed",
+			 mapping->path);
+		/* Once a process: what is done is remembered by the caller. */
+		if (strstr(mapping->path, "libssl") || strstr(mapping->path, "libgnutls"))
+			probes->ops->note(probes->ctx, task, text);
+		return NULL;
+	}
+	key = (uint64_t)st.st_ino ^ (uint64_t)st.st_dev << 40 ^ (uint64_t)st.st_mtim.tv_nsec << 20 ^
+	      (uint64_t)st.st_size;
+	module = map_get(&probes->modules, key);
+	if (!module) {
+		module = module_read(path, mapping->path, &probes->rows);
+		map_put(&probes->modules, key, module);
+	}
+	return module;
+}
+
+/* Where the file's addresses begin in the process. */
+static bool find_bias(const char *path, const struct mapping *mapping, uint64_t *ret_bias)
+{
+	struct elf *elf = elf_open(path);
+	uint64_t addr = elf ? elf_offset_addr(elf, mapping->offset) : 0;
+
+	elf_free(elf);
+	if (!addr)
+		return false;
+	*ret_bias = mapping->start - addr;
+	return true;
+}
+
+static void scan_mapping(struct probes *probes, struct task *task, const struct mapping *mapping)
+{
+	struct probed *probed = probed_of(probes, task->proc);
+	struct module *module;
+	char path[4200], text[4400];
+	struct stat st;
+	uint64_t bias;
+
+	if (map_get(&probed->mapped, mapping->start) == (void *)(uintptr_t)(mapping->inode + 1))
+		return;
+	module = module_of(probes, task, mapping);
+	if (module && module->unprobed && !probed->blind) {
+		probed->blind = true;
+		snprintf(text, sizeof(text), "plaintext of TLS in %s cannot be seen: %s",
+			 module->path, module->unprobed);
+		probes->ops->note(probes->ctx, task, text);
+	}
+	if (module && module->count && find_file(task, mapping, path, sizeof(path), &st) &&
+	    find_bias(path, mapping, &bias) && !plant_module(probes, task, module, bias))
+		return;
+	map_put(&probed->mapped, mapping->start, (void *)(uintptr_t)(mapping->inode + 1));
+}
+
+static bool parse_mapping(char *line, struct mapping *ret_mapping)
+{
+	unsigned int major, minor;
+	char flags[5];
+	int path = 0;
+
+	if (sscanf(line, "%lx-%lx %4s %lx %x:%x %lu %n", &ret_mapping->start, &ret_mapping->end,
+		   flags, &ret_mapping->offset, &major, &minor, &ret_mapping->inode, &path) < 7 ||
+	    !path || flags[2] != 'x' || !ret_mapping->inode)
+		return false;
+	ret_mapping->device = (uint64_t)major << 32 | minor;
+	ret_mapping->path = line + path;
+	return *ret_mapping->path == '/';
+}
+
+void probes_scan(struct probes *probes, struct task *task)
+{
+	char *maps auto_free = own_alloc(MAPS_MAX), *save = NULL;
+	struct mapping mapping;
+	ssize_t len = proc_read(task->tid, "maps", maps, MAPS_MAX);
+
+	if (len <= 0 || !probes_wanted(probes))
+		return;
+	for (char *line = strtok_r(maps, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
+		if (parse_mapping(line, &mapping))
+			scan_mapping(probes, task, &mapping);
+}
