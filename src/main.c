@@ -8,6 +8,8 @@ const struct command commands[] = {
 	  "start PROGRAM and trace it and all its children", trace_main },
 	{ NULL, "[OPTION]... -p PID[,PID]...", "attach to running processes", trace_main },
 	{ NULL, "[OPTION]... --name NAME", "attach to every process of that name", trace_main },
+	{ "probes", "probes [-p PID] [FILE]...", "list what would be probed in a file or process",
+	  probes_main },
 	{ 0 },
 };
 

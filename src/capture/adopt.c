@@ -337,7 +337,9 @@ bool capture_owns_socket(void *capture, pid_t pid)
 {
 	const struct capture *own = capture;
 	struct scan scan = { .capture = capture };
-	int pidfd auto_close = own->options.all_fds ? -1 : open_pidfd(pid, pid);
+	/* The user's own probes do not wait for a socket. */
+	bool always = own->options.all_fds || (own->options.probes && own->options.probes[0]);
+	int pidfd auto_close = always ? -1 : open_pidfd(pid, pid);
 
 	scan.pidfd = pidfd;
 	/* Where we cannot look it is safe to believe that it has one. */

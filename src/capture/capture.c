@@ -252,6 +252,8 @@ static void on_exec(void *ctx, struct task *task)
 		probes_forget(capture->probes, task->proc);
 	sessions_done(capture, cproc);
 	cproc->scan_wanted = task->proc->wide || task->proc->follow_all;
+	if (cproc->scan_wanted && capture->probes)
+		probes_scan(capture->probes, task);
 	/* It may stand for another thread now. */
 	if (cproc->pidfd >= 0)
 		close(cproc->pidfd);

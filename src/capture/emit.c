@@ -142,6 +142,10 @@ void capture_end(struct capture *capture)
 {
 	struct event *event = event_new(EVENT_END, 0);
 	struct tracer_stats stats;
+	const char *symbol;
+
+	for (size_t i = 0; capture->probes && (symbol = probes_unmatched(capture->probes, i)); i++)
+		capture_note(capture, "--probe: no traced program has a function %s", symbol);
 
 	tracer_get_stats(capture->tracer, &stats);
 	capture->totals.stops = stats.stops;

@@ -21,5 +21,6 @@ enum exit_status {
 extern const struct command commands[];
 
 int trace_main(int argc, char **argv);
+int probes_main(int argc, char **argv);
 
 #endif

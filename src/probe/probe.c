@@ -73,6 +73,14 @@ bool probes_wanted(const struct probes *probes)
 	return !probes->rows.no_tls || probes->table_count;
 }
 
+const char *probes_unmatched(const struct probes *probes, size_t index)
+{
+	for (size_t i = 0; i < probes->user_count; i++)
+		if (!probes->user_found[i] && !index--)
+			return probes->user[i].symbol;
+	return NULL;
+}
+
 const struct row_set *probes_rows(const struct probes *probes)
 {
 	return &probes->rows;

@@ -67,6 +67,9 @@ uint64_t probes_session(struct probes *probes, struct task *task, enum row_dir d
 /* True if a module of the process has TLS that cannot be probed. */
 bool probes_blind(const struct probes *probes, const struct proc *proc);
 
+/* The index-th symbol of the user's that was found nowhere; NULL behind the last. */
+const char *probes_unmatched(const struct probes *probes, size_t index);
+
 /* The rows, for listing what a file has. */
 const struct row_set *probes_rows(const struct probes *probes);
 

@@ -84,6 +84,16 @@ static bool find_file(const struct task *task, const struct mapping *mapping, ch
 	return !stat(path, st) && st->st_ino == mapping->inode;
 }
 
+static void mark_found(struct probes *probes, const struct module *module)
+{
+	for (size_t i = 0; i < module->count; i++) {
+		const struct probe_row *row = module->sites[i].row;
+
+		if (row >= probes->user && row < probes->user + probes->user_count)
+			probes->user_found[row - probes->user] = true;
+	}
+}
+
 static struct module *module_of(struct probes *probes, struct task *task,
 				const struct mapping *mapping)
 {
@@ -107,6 +117,7 @@ static struct module *module_of(struct probes *probes, struct task *task,
 	if (!module) {
 		module = module_read(path, mapping->path, &probes->rows);
 		map_put(&probes->modules, key, module);
+		mark_found(probes, module);
 	}
 	return module;
 }

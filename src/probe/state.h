@@ -15,6 +15,7 @@ struct probes {
 	void *ctx;
 	struct row_set rows;
 	struct probe_row user[USER_ROWS + 1];
+	bool user_found[USER_ROWS]; /* it is in some module */
 	size_t user_count;
 	const struct probe_row *tables[USER_ROWS + 2];
 	size_t table_count;

@@ -215,7 +215,8 @@ static void add_data(struct text *text, const struct event *event)
 
 	if (data->conn)
 		buf_addf(buf, "#%lu ", data->conn);
-	buf_addf(buf, "%s ", event_proto_names[data->proto]);
+	if (event_proto_names[data->proto])
+		buf_addf(buf, "%s ", event_proto_names[data->proto]);
 	if (data->path) {
 		add_clean(buf, data->path);
 		paint(text, out ? COLOR_OUT : COLOR_IN, out ? " <-" : " ->");

@@ -86,8 +86,6 @@ int task_detach(struct tracer *tracer, struct task *task, int sig)
 {
 	int result;
 
-	if (!task->next && !task->prev)
-		brk_drop_islands(tracer, task);
 	pin_detach(task);
 	result = ptrace(PTRACE_DETACH, task->tid, 0, (long)sig) < 0 ? -errno : 0;
 	task_forget(tracer, task, -1);
