@@ -38,22 +38,38 @@ enum {
 #define FIN_RECEIVED \
 	(BIT(STATE_CLOSE_WAIT) | BIT(STATE_CLOSING) | BIT(STATE_LAST_ACK) | BIT(STATE_TIME_WAIT))
 
+static bool read_info(int fd, struct tcp_info *ret_info)
+{
+	socklen_t len = sizeof(*ret_info);
+
+	memset(ret_info, 0, sizeof(*ret_info));
+	return !getsockopt(fd, IPPROTO_TCP, TCP_INFO, ret_info, &len) &&
+	       len >= offsetof(struct tcp_info, tcpi_bytes_received) + sizeof(uint64_t);
+}
+
+/*
+ * The kernel reads the state before it locks the socket and counts: a FIN may come between. States
+ * only go forward, so one that is the same before and after was so when the bytes were counted.
+ */
 static bool read_counts(int fd, struct audit_counts *ret_counts)
 {
-	struct tcp_info info = { 0 };
-	socklen_t len = sizeof(info);
+	struct tcp_info info, after;
 	int unread, unsent;
 	unsigned int state;
 
-	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) ||
-	    len < offsetof(struct tcp_info, tcpi_bytes_received) + sizeof(uint64_t) ||
-	    ioctl(fd, SIOCINQ, &unread) || ioctl(fd, SIOCOUTQ, &unsent))
+	if (!read_info(fd, &after))
 		return false;
+	do {
+		info = after;
+		if (ioctl(fd, SIOCINQ, &unread) || ioctl(fd, SIOCOUTQ, &unsent) ||
+		    !read_info(fd, &after))
+			return false;
+	} while (after.tcpi_state != info.tcpi_state);
 	state = info.tcpi_state;
 	ret_counts->bytes[DIR_IN] = info.tcpi_bytes_received - (uint64_t)(unsigned int)unread -
 				    IN_STATE(state, FIN_RECEIVED);
-	ret_counts->bytes[DIR_OUT] =
-		info.tcpi_bytes_acked + (uint64_t)(unsigned int)unsent - IN_STATE(state, FIN_SENT);
+	ret_counts->bytes[DIR_OUT] = info.tcpi_bytes_acked + (uint64_t)(unsigned int)unsent -
+				     IN_STATE(state, FIN_SENT);
 	/* After a reset or an orderly end it is not told which FINs were counted. */
 	ret_counts->vague = state == STATE_CLOSE;
 	return true;

@@ -185,7 +185,8 @@ static size_t end_of_pipe(const struct transfer *transfer, uint8_t *to, size_t l
 	/* Somebody has read from it already. */
 	if (len > transfer->len)
 		return 0;
-	memcpy(to, transfer->bytes + transfer->len - len, len);
+	if (len)
+		memcpy(to, transfer->bytes + transfer->len - len, len);
 	return len;
 }
 
