@@ -1,0 +1,144 @@
+"""How each server is started: serve_x(test, traced) returns the process and its address."""
+import glob
+import os
+
+from lib import PYTHON, HERE, ROOT, BUILT, Skip, address, noise
+
+MEGABYTE = 1 << 20
+
+NGINX = """
+daemon off;
+{user}
+worker_processes 2;
+pid {dir}/pid;
+error_log stderr;
+events {{ worker_connections 512; }}
+http {{
+    access_log off;
+    sendfile off;
+    keepalive_requests 1000000;
+    client_max_body_size 0;
+    client_body_temp_path {dir}/body;
+    proxy_temp_path {dir}/proxy;
+    fastcgi_temp_path {dir}/fastcgi;
+    uwsgi_temp_path {dir}/uwsgi;
+    scgi_temp_path {dir}/scgi;
+    server {{
+        listen {address};
+        root {dir}/www;
+        location /chunked/ {{
+            alias {dir}/www/;
+            sub_filter_types *;
+            sub_filter_once off;
+            sub_filter "which is not there" "";
+        }}
+        location /sendfile/ {{ alias {dir}/www/; sendfile on; }}
+        location /put/ {{ alias {dir}/put/; dav_methods PUT; }}
+    }}
+}}
+"""
+
+
+# python3 -m http.server, but for its backlog of 5, with which 50 clients are not always all served.
+HTTP_SERVER = """
+import runpy, socketserver
+socketserver.TCPServer.request_queue_size = 128
+runpy.run_module("http.server", run_name="__main__", alter_sys=True)
+"""
+
+
+def serve_nginx(test, traced):
+    """
+    /1 /1m /100m are files of that size, /sendfile/… the same by another call, /chunked/… without a
+    length, /put/… takes.
+    """
+    test.need("nginx")
+    where, port = test.path("nginx"), test.free_port()
+    if not os.path.exists(where):
+        for name, size in ("1", 1), ("1m", MEGABYTE), ("100m", 100 * MEGABYTE):
+            test.write(f"nginx/www/{name}", noise(size))
+        os.mkdir(where + "/put")
+        os.chmod(where + "/put", 0o777)
+    user = "user nobody nogroup;" if ROOT else ""
+    conf = test.write("nginx/conf",
+                      NGINX.format(dir=where, user=user, address=address(test.host, port)))
+    server = test.start(["nginx", "-p", where, "-c", conf, "-e", "stderr"], traced=traced)
+    server.await_listening(test.host, port)
+    return server, address(test.host, port)
+
+
+def serve_redis(test, traced):
+    test.need("redis-server")
+    port = test.free_port()
+    server = test.start(["redis-server", "--bind", test.host, "--port", port, "--save", "",
+                         "--daemonize", "no", "--dir", test.dir], traced=traced)
+    server.await_output("Ready to accept connections")
+    return server, address(test.host, port)
+
+
+def serve_files(test, traced, host=None):
+    """python's own; files 1, 1k and 1m."""
+    host = host or test.host
+    for name, size in ("1", 1), ("1k", 1 << 10), ("1m", MEGABYTE):
+        test.write(f"files/{name}", noise(size))
+    server = test.start([PYTHON, "-u", "-c", HTTP_SERVER, "0", "--bind", host,
+                         "--directory", test.path("files")], traced=traced)
+    return server, address(host, server.await_output(r"port (\d+)")[1].decode())
+
+
+def serve_own(test, traced, argv, host=None):
+    """One of the servers here, which take the address and print the port."""
+    host = host or test.host
+    server = test.start([*argv, host], traced=traced)
+    return server, address(host, server.await_output(r"^listening on (\d+)$")[1].decode())
+
+
+def serve_go(test, traced):
+    return serve_own(test, traced, [go_program(test, "go_server")])
+
+
+def serve_node(test, traced):
+    test.need("node")
+    return serve_own(test, traced, ["node", os.path.join(HERE, "node_server.js")])
+
+
+def go_program(test, name):
+    path = os.path.join(BUILT, name)
+    if not os.path.exists(path):
+        raise Skip("it was built without go")
+    return path
+
+
+def postgres_program(name):
+    """The newest, as Debian has them beside each other."""
+    found = sorted(glob.glob(f"/usr/lib/postgresql/*/bin/{name}"),
+                   key=lambda path: float(path.split("/")[4]))
+    if not found:
+        raise Skip("PostgreSQL is not installed")
+    return found[-1]
+
+
+def as_user(test, *argv):
+    """PostgreSQL refuses root."""
+    if not ROOT:
+        return [*argv]
+    test.need("setpriv")
+    return ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--", *argv]
+
+
+def serve_postgres(test, traced):
+    data, port = test.path("postgres"), test.free_port()
+    if not os.path.exists(data):
+        os.mkdir(data)
+        if ROOT:
+            os.chown(data, 65534, 65534)
+        made = test.run(as_user(test, postgres_program("initdb"), "-D", data, "-U", "tester",
+                                "-A", "trust", "-E", "UTF8", "--no-locale", "--no-sync"),
+                        cwd="/")
+        if made.status:
+            raise Skip(f"initdb fails: {made.told()}")
+    server = test.start(as_user(test, postgres_program("postgres"), "-D", data, "-h", test.host,
+                                "-p", str(port), "-k", "", "-F", "-c", "shared_buffers=16MB"),
+                        traced=traced, merge=True, cwd="/")
+    server.await_output("database system is ready to accept connections")
+    return server, address(test.host, port)
