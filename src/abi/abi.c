@@ -98,10 +98,23 @@ unsigned int abi_socketcall_number(const char *name)
 	return 0;
 }
 
+static bool has_name(const struct abi *abi, int nr, const char *name)
+{
+	char *found = seccomp_syscall_resolve_num_arch(abi->scmp_arch, nr);
+	bool same = found && !strcmp(found, name);
+
+	free(found);
+	return same;
+}
+
 int abi_nr(const struct abi *abi, const char *name)
 {
 	int nr = seccomp_syscall_resolve_name_arch(abi->scmp_arch, name);
 
+	/* By name, what socketcall also reaches has a pseudo number. */
+	for (int i = 0; nr < 0 && i < NUMBERS; i++)
+		if (has_name(abi, i | (int)abi->nr_bit, name))
+			nr = i | (int)abi->nr_bit;
 	return nr < 0 ? -1 : nr;
 }
 

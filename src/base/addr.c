@@ -124,6 +124,18 @@ static void format_name(const char *name, size_t len, char *text, size_t room)
 	text[to] = '\0';
 }
 
+/* A path that reads like another form of address has its first byte escaped. */
+static void format_path(const struct addr *addr, const char *path, size_t len, char *text)
+{
+	struct addr again;
+
+	format_name(path, len, text, ADDR_TEXT_MAX);
+	if (addr_parse(&again, text, strlen(text)) && addr_equal(addr, &again))
+		return;
+	snprintf(text, ADDR_TEXT_MAX, "\\x%02x", (unsigned int)(uint8_t)path[0]);
+	format_name(path + 1, len - 1, text + 4, ADDR_TEXT_MAX - 4);
+}
+
 static void format_unix(const struct addr *addr, char *text)
 {
 	const size_t head = offsetof(struct sockaddr_un, sun_path);
@@ -132,7 +144,7 @@ static void format_unix(const struct addr *addr, char *text)
 	if (addr->len <= head) {
 		text[0] = '\0';
 	} else if (path[0]) {
-		format_name(path, strnlen(path, addr->len - head), text, ADDR_TEXT_MAX);
+		format_path(addr, path, strnlen(path, addr->len - head), text);
 	} else {
 		text[0] = '@';
 		format_name(path + 1, addr->len - head - 1, text + 1, ADDR_TEXT_MAX - 1);
@@ -245,7 +257,7 @@ bool addr_parse(struct addr *ret_addr, const char *text, size_t len)
 	unsigned long port;
 	bool ok;
 
-	if (!len || len >= sizeof(copy))
+	if (!len || len >= sizeof(copy) || memchr(text, '\0', len))
 		return false;
 	memcpy(copy, text, len);
 	copy[len] = '\0';

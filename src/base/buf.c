@@ -22,7 +22,7 @@ char *buf_reserve(struct buf *buf, size_t extra)
 		buf->data = own_realloc(buf->data, cap);
 		buf->cap = cap;
 	}
-	return buf->data + buf->len;
+	return buf->data ? buf->data + buf->len : NULL;
 }
 
 void buf_add(struct buf *buf, const void *data, size_t len)

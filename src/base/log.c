@@ -28,7 +28,7 @@ static void emit(const char *format, va_list args, int error)
 	buf_adds(&line, "iotrace: ");
 	for (size_t at = 0; at < raw.len; at += n) {
 		n = utf8_decode(raw.data + at, raw.len - at, &code);
-		if (n && (utf8_shown(code) || code == '\n')) {
+		if (n && utf8_shown(code)) {
 			buf_add(&line, raw.data + at, n);
 		} else {
 			n = 1;

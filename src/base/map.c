@@ -6,6 +6,7 @@
 #define uthash_malloc(size) own_alloc(size)
 #pragma GCC diagnostic ignored "-Wconversion"
 #pragma GCC diagnostic ignored "-Wsign-conversion"
+#pragma GCC diagnostic ignored "-Wimplicit-fallthrough"
 #include <uthash.h>
 
 struct map_node {

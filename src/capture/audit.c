@@ -68,8 +68,8 @@ static bool read_counts(int fd, struct audit_counts *ret_counts)
 	state = info.tcpi_state;
 	ret_counts->bytes[DIR_IN] = info.tcpi_bytes_received - (uint64_t)(unsigned int)unread -
 				    IN_STATE(state, FIN_RECEIVED);
-	ret_counts->bytes[DIR_OUT] = info.tcpi_bytes_acked + (uint64_t)(unsigned int)unsent -
-				     IN_STATE(state, FIN_SENT);
+	ret_counts->bytes[DIR_OUT] =
+		info.tcpi_bytes_acked + (uint64_t)(unsigned int)unsent - IN_STATE(state, FIN_SENT);
 	/* After a reset or an orderly end it is not told which FINs were counted. */
 	ret_counts->vague = state == STATE_CLOSE;
 	return true;

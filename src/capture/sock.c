@@ -39,8 +39,12 @@ struct sock *sock_table_get(struct sock_table *table, const struct sock_info *in
 
 void sock_table_done(struct sock_table *table)
 {
-	MAP_FOR_EACH(node, &table->by_key)
-		free(map_value(node));
+	MAP_FOR_EACH(node, &table->by_key) {
+		struct sock *sock = map_value(node);
+
+		free(sock->path);
+		free(sock);
+	}
 	map_done(&table->by_key);
 }
 
@@ -91,6 +95,8 @@ enum event_proto sock_proto(int domain, int type, int protocol)
 	type &= 0xf; /* SOCK_TYPE_MASK: without SOCK_NONBLOCK and SOCK_CLOEXEC */
 	if (domain == AF_UNIX)
 		return unix_proto(type);
+	if (type == SOCK_RAW)
+		return PROTO_RAW;
 	switch (protocol) {
 	case IPPROTO_SCTP:
 		return PROTO_SCTP;
@@ -107,8 +113,6 @@ enum event_proto sock_proto(int domain, int type, int protocol)
 	case SOCK_DGRAM:
 		return protocol == IPPROTO_ICMP || protocol == IPPROTO_ICMPV6 ? PROTO_ICMP
 									      : PROTO_UDP;
-	case SOCK_RAW:
-		return PROTO_RAW;
 	default:
 		return PROTO_OTHER;
 	}

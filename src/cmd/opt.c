@@ -47,8 +47,6 @@ static const struct unit time_units[] = {
 	{ NULL, 0 },
 };
 
-static const struct unit count_units[] = { { "", 1 }, { NULL, 0 } };
-
 static bool parse_number(const char *text, const struct unit *units, uint64_t *ret_value)
 {
 	char *end;
@@ -70,6 +68,21 @@ static bool parse_number(const char *text, const struct unit *units, uint64_t *r
 	return false;
 }
 
+static bool parse_count(const char *text, uint64_t *ret_value)
+{
+	uint64_t value;
+	char *end;
+
+	if (text[0] < '0' || text[0] > '9')
+		return false;
+	errno = 0;
+	value = strtoull(text, &end, 10);
+	if (errno || *end)
+		return false;
+	*ret_value = value;
+	return true;
+}
+
 static bool set_value(const struct opt_row *row, void *target, const char *value)
 {
 	switch (row->kind) {
@@ -86,7 +99,7 @@ static bool set_value(const struct opt_row *row, void *target, const char *value
 		opt_list_add(target, value);
 		return true;
 	case OPT_COUNT:
-		return parse_number(value, count_units, target);
+		return parse_count(value, target);
 	case OPT_SIZE:
 		return parse_number(value, size_units, target);
 	case OPT_TIME:

@@ -39,7 +39,7 @@ static void print_site(const struct site *site)
 					     [ROW_BIND] = "a session's descriptor" };
 	const struct probe_row *row = site->row;
 
-	printf("  %s: %s (%s", site->name, kinds[row->kind], row->library);
+	printf("  %s: %s (%s", site->name, kinds[row->kind], row->maker);
 	if (row->kind == ROW_CALL)
 		printf(", %s", row->dir == ROW_OUT ? "out" : "in");
 	printf(") at 0x%lx", site->addr);

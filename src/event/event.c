@@ -118,6 +118,25 @@ void *event_room(struct event *event, size_t len)
 	return start;
 }
 
+/* As utf8_clean, into limited room: it ends at a character's border. */
+static size_t copy_clean(char *to, size_t room, const char *text, size_t len)
+{
+	static const char replacement[] = "\xef\xbf\xbd";
+	size_t at = 0, used = 0, n, take;
+	uint32_t code;
+
+	while (at < len) {
+		n = utf8_decode(text + at, len - at, &code);
+		take = n ? n : sizeof(replacement) - 1;
+		if (take > room - used)
+			break;
+		memcpy(to + used, n ? text + at : replacement, take);
+		used += take;
+		at += n ? n : 1;
+	}
+	return used;
+}
+
 const char *event_text_len(struct event *event, const char *text, size_t len)
 {
 	size_t free_room = event->room_size - event->room_used;
@@ -130,8 +149,7 @@ const char *event_text_len(struct event *event, const char *text, size_t len)
 			len = utf8_valid_prefix(text, free_room - 1);
 		memcpy(copy, text, len);
 	} else {
-		len = len > (free_room - 1) / 3 ? (free_room - 1) / 3 : len;
-		len = utf8_clean(text, len, copy);
+		len = copy_clean(copy, free_room - 1, text, len);
 	}
 	copy[len] = '\0';
 	event->room_used += len + 1;

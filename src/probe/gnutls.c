@@ -12,11 +12,11 @@
 		.kind = PLACE_RESULT, .index = 0 \
 	}
 
-#define CALL(name, d, other)                                                                \
-	{                                                                                   \
-		.symbol = (name), .library = "GnuTLS", .unless = (other), .kind = ROW_CALL, \
-		.dir = (d), .is_tls = true, .success = IF_POSITIVE, .session = ARG(0),      \
-		.buffer = ARG(1), .length = RESULT                                          \
+#define CALL(name, d, other)                                                              \
+	{                                                                                 \
+		.symbol = (name), .maker = "GnuTLS", .unless = (other), .kind = ROW_CALL, \
+		.dir = (d), .is_tls = true, .success = IF_POSITIVE, .session = ARG(0),    \
+		.buffer = ARG(1), .length = RESULT                                        \
 	}
 
 const struct probe_row gnutls_rows[] = {
@@ -27,7 +27,7 @@ const struct probe_row gnutls_rows[] = {
 	CALL("gnutls_record_send_early_data", ROW_OUT, NULL),
 	CALL("gnutls_record_recv_early_data", ROW_IN, NULL),
 	{ .symbol = "gnutls_deinit",
-	  .library = "GnuTLS",
+	  .maker = "GnuTLS",
 	  .kind = ROW_FORGET,
 	  .is_tls = true,
 	  .session = ARG(0) },

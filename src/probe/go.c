@@ -15,11 +15,11 @@
 		.kind = PLACE_RESULT, .index = 0 \
 	}
 
-#define CALL(name, d)                                                                          \
-	{                                                                                      \
-		.symbol = (name), .library = "Go crypto/tls", .abi = ABI_GO, .kind = ROW_CALL, \
-		.dir = (d), .is_tls = true, .success = IF_POSITIVE, .session = ARG(0),         \
-		.buffer = ARG(1), .length = RESULT                                             \
+#define CALL(name, d)                                                                        \
+	{                                                                                    \
+		.symbol = (name), .maker = "Go crypto/tls", .abi = ABI_GO, .kind = ROW_CALL, \
+		.dir = (d), .is_tls = true, .success = IF_POSITIVE, .session = ARG(0),       \
+		.buffer = ARG(1), .length = RESULT                                           \
 	}
 
 const struct probe_row go_rows[] = {

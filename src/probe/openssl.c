@@ -23,26 +23,26 @@
 /* ssl, buffer and size come first; the result is the count. */
 #define COUNTING(name, d, is_peek)                                                            \
 	{                                                                                     \
-		.symbol = (name), .library = "OpenSSL", .kind = ROW_CALL, .dir = (d),         \
+		.symbol = (name), .maker = "OpenSSL", .kind = ROW_CALL, .dir = (d),           \
 		.peek = (is_peek), .is_tls = true, .success = IF_POSITIVE, .session = ARG(0), \
 		.buffer = ARG(1), .length = RESULT                                            \
 	}
 /* … or stands where argument `at` points to. */
 #define STORING(name, d, is_peek, when, at)                                              \
 	{                                                                                \
-		.symbol = (name), .library = "OpenSSL", .kind = ROW_CALL, .dir = (d),    \
+		.symbol = (name), .maker = "OpenSSL", .kind = ROW_CALL, .dir = (d),      \
 		.peek = (is_peek), .is_tls = true, .success = (when), .session = ARG(0), \
 		.buffer = ARG(1), .length = AT_ARG(at)                                   \
 	}
-#define FORGETTING(name)                                                                    \
-	{                                                                                   \
-		.symbol = (name), .library = "OpenSSL", .kind = ROW_FORGET, .is_tls = true, \
-		.session = ARG(0)                                                           \
-	}
-#define BINDING(name)                                                                     \
+#define FORGETTING(name)                                                                  \
 	{                                                                                 \
-		.symbol = (name), .library = "OpenSSL", .kind = ROW_BIND, .is_tls = true, \
-		.session = ARG(0), .buffer = ARG(1)                                       \
+		.symbol = (name), .maker = "OpenSSL", .kind = ROW_FORGET, .is_tls = true, \
+		.session = ARG(0)                                                         \
+	}
+#define BINDING(name)                                                                   \
+	{                                                                               \
+		.symbol = (name), .maker = "OpenSSL", .kind = ROW_BIND, .is_tls = true, \
+		.session = ARG(0), .buffer = ARG(1)                                     \
 	}
 
 const struct probe_row openssl_rows[] = {

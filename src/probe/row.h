@@ -44,9 +44,9 @@ enum success {
 };
 
 struct probe_row {
-	const char *symbol;  /* of the function; the user's may end in '*' */
-	const char *library; /* for people */
-	const char *unless;  /* not where the module has that function as well; NULL: always */
+	const char *symbol; /* of the function; the user's may end in '*' */
+	const char *maker;  /* for people: the library or language it is from */
+	const char *unless; /* not where the module has that function as well; NULL: always */
 	enum row_abi abi;
 	enum row_kind kind;
 	enum row_dir dir;

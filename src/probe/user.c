@@ -55,7 +55,7 @@ static bool fail(const char **ret_why, const char *why)
 bool user_row_parse(const char *text, struct probe_row *ret_row, const char **ret_why)
 {
 	char *copy auto_free = own_strdup(text), *save = NULL, *words[WORDS + 1];
-	struct probe_row row = { .library = "--probe", .success = ALWAYS };
+	struct probe_row row = { .maker = "--probe", .success = ALWAYS };
 	size_t count = 0;
 	int abi = -1;
 

@@ -6,10 +6,12 @@
 static void alerts_emit(struct sink *sink, struct event *event)
 {
 	(void)sink;
-	if (event->type == EVENT_LOSS)
-		log_error("%s[%d]: lost %lu bytes in %lu calls (%s)",
-			  event->pid ? event->comm : "iotrace", event->pid, event->loss.bytes,
-			  event->loss.calls, event->loss.reason);
+	if (event->type == EVENT_LOSS && event->pid)
+		log_error("%s[%d]: lost %lu bytes in %lu calls (%s)", event->comm, event->pid,
+			  event->loss.bytes, event->loss.calls, event->loss.reason);
+	else if (event->type == EVENT_LOSS)
+		log_error("lost %lu bytes in %lu calls (%s)", event->loss.bytes, event->loss.calls,
+			  event->loss.reason);
 	else if (event->type == EVENT_NOTE && event->pid)
 		log_error("%s[%d]: %s", event->comm, event->pid, event->note.text);
 	else if (event->type == EVENT_NOTE)

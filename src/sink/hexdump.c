@@ -9,6 +9,25 @@ static bool is_text_control(uint32_t code)
 	return code == '\n' || code == '\r' || code == '\t';
 }
 
+/* What remains could be the beginning of a character: some bytes behind it would make one of it. */
+static bool is_cut_character(const char *rest, size_t len)
+{
+	static const char fill[2] = { '\x80', '\xbf' };
+	char whole[4];
+	uint32_t code;
+
+	if (len >= sizeof(whole))
+		return false;
+	for (int i = 0; i < 2; i++) {
+		memset(whole, fill[i], sizeof(whole));
+		memcpy(whole, rest, len);
+		for (size_t n = len + 1; n <= sizeof(whole); n++)
+			if (utf8_decode(whole, n, &code) == n)
+				return true;
+	}
+	return false;
+}
+
 bool payload_is_text(const void *data, size_t len)
 {
 	const char *p = data;
@@ -21,7 +40,7 @@ bool payload_is_text(const void *data, size_t len)
 	for (; at < len; at += n) {
 		n = utf8_decode(p + at, len - at, &code);
 		if (!n)
-			return len - at < 4 && at > 0 && (uint8_t)p[at] >= 0xc2;
+			return at > 0 && is_cut_character(p + at, len - at);
 		if (!code)
 			return false;
 		if (code < 0x20 && !is_text_control(code) && ++controls * 20 > len)

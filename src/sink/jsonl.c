@@ -16,10 +16,11 @@ struct jsonl {
 
 static void add_strings(struct buf *buf, const char *key, const struct event_strings *strings)
 {
-	const char *end = strings->data + strings->len;
+	const char *end;
 
 	if (!strings->data)
 		return;
+	end = strings->data + strings->len;
 	json_add_key(buf, key);
 	buf_addc(buf, '[');
 	for (const char *text = strings->data; text < end; text += strlen(text) + 1) {

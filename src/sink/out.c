@@ -53,6 +53,12 @@ static _Noreturn void run_command(const char *command, int input, int pid_fd)
 	_exit(127);
 }
 
+static void close_pair(const int fds[2])
+{
+	close(fds[0]);
+	close(fds[1]);
+}
+
 /*
  * By way of a process in between, so that the command is not our child: the tracer waits for any
  * child, and its own end is when there is none.
@@ -61,14 +67,22 @@ static int start_command(const char *command, int *ret_fd, int *ret_pidfd)
 {
 	int input[2], report[2];
 	pid_t middle, pid = 0;
+	int error;
 
 	if (pipe2(input, O_CLOEXEC))
 		return -errno;
-	if (pipe2(report, O_CLOEXEC))
-		return -errno;
+	if (pipe2(report, O_CLOEXEC)) {
+		error = -errno;
+		close_pair(input);
+		return error;
+	}
 	middle = fork();
-	if (middle < 0)
-		return -errno;
+	if (middle < 0) {
+		error = -errno;
+		close_pair(input);
+		close_pair(report);
+		return error;
+	}
 	if (!middle)
 		run_command(command, input[0], report[1]);
 	close(input[0]);
@@ -77,8 +91,12 @@ static int start_command(const char *command, int *ret_fd, int *ret_pidfd)
 		*ret_pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
 	close(report[0]);
 	waitpid(middle, NULL, 0);
+	if (!pid) {
+		close(input[1]);
+		return -EAGAIN;
+	}
 	*ret_fd = input[1];
-	return pid ? 0 : -EAGAIN;
+	return 0;
 }
 
 struct out *out_open(const char *name, int out_fd, int *ret_error)

@@ -48,7 +48,13 @@ static bool parse_range(struct value *value, const char *text)
 	if (*text != '-')
 		return !*text;
 	value->high = UINT64_MAX;
-	return !text[1] || (parse_number(text + 1, &value->high, &text) && !*text);
+	return !text[1] ||
+	       (parse_number(text + 1, &value->high, &text) && !*text && value->low <= value->high);
+}
+
+static bool parse_port(struct value *value, const char *text)
+{
+	return parse_range(value, text) && value->low <= UINT16_MAX;
 }
 
 static bool parse_least(struct value *value, const char *text)
@@ -204,7 +210,7 @@ static const struct criterion criteria[] = {
 	{ "pid", SCOPE_PROCESS, parse_range, holds_pid },
 	{ "comm", SCOPE_PROCESS, parse_text, holds_comm },
 	{ "fd", SCOPE_SOCKET, parse_range, holds_fd },
-	{ "port", SCOPE_SOCKET, parse_range, holds_port },
+	{ "port", SCOPE_SOCKET, parse_port, holds_port },
 	{ "peer", SCOPE_SOCKET, parse_peer, holds_peer },
 	{ "dir", SCOPE_DATA, parse_dir, holds_dir },
 	{ "layer", SCOPE_DATA, parse_layer, holds_layer },
@@ -262,7 +268,7 @@ bool selection_add(struct selection *selection, const char *name, const char *te
 			continue;
 		if (!strcmp(name, "match"))
 			return add_value(&selection->values[i], &criteria[i], text);
-		if (!*text)
+		if (strspn(text, ",") == strlen(text))
 			return false;
 		for (char *one = strtok_r(copy, ",", &save); one; one = strtok_r(NULL, ",", &save))
 			if (!add_value(&selection->values[i], &criteria[i], one))

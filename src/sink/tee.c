@@ -9,6 +9,7 @@ struct output {
 	struct out *out;
 	char *name;
 	int error;
+	uint64_t pending; /* events that may still be in the buffer */
 	uint64_t missed;
 };
 
@@ -20,6 +21,18 @@ struct tee {
 	size_t count;
 };
 
+/* Has what was emitted been written? What was still buffered when it failed is missing, too. */
+static void check(struct output *output)
+{
+	if (!output->out || output->error)
+		return;
+	output->error = out_error(output->out);
+	if (output->error)
+		output->missed += output->pending;
+	if (output->error || !out_buf(output->out)->len)
+		output->pending = 0;
+}
+
 static void tee_emit(struct sink *sink, struct event *event)
 {
 	struct tee *tee = (struct tee *)sink;
@@ -27,12 +40,13 @@ static void tee_emit(struct sink *sink, struct event *event)
 	for (size_t i = 0; i < tee->count; i++) {
 		struct output *output = &tee->outputs[i];
 
-		if (!output->error)
-			sink_emit(output->sink, event);
-		if (!output->error && output->out)
-			output->error = out_error(output->out);
-		if (output->error)
+		if (output->error) {
 			output->missed++;
+			continue;
+		}
+		sink_emit(output->sink, event);
+		output->pending++;
+		check(output);
 	}
 }
 
@@ -46,7 +60,8 @@ static int tee_finish(struct sink *sink)
 
 		error = sink_finish(output->sink);
 		if (error) {
-			struct tee_report report = { output->name, error, output->missed };
+			struct tee_report report = { output->name, error,
+						     output->missed + output->pending };
 
 			tee->report(tee->ctx, &report);
 			result = result ? result : error;
@@ -86,6 +101,8 @@ void tee_flush(void *ctx)
 	struct tee *tee = ctx;
 
 	for (size_t i = 0; i < tee->count; i++)
-		if (tee->outputs[i].out)
+		if (tee->outputs[i].out) {
 			out_flush(tee->outputs[i].out);
+			check(&tee->outputs[i]);
+		}
 }

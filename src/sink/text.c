@@ -80,9 +80,12 @@ static void add_who(struct text *text, const struct event *event)
 
 static void add_strings(struct buf *buf, const struct event_strings *strings)
 {
-	const char *end = strings->data + strings->len;
+	const char *end;
 
-	for (const char *arg = strings->data; arg && arg < end; arg += strlen(arg) + 1) {
+	if (!strings->data)
+		return;
+	end = strings->data + strings->len;
+	for (const char *arg = strings->data; arg < end; arg += strlen(arg) + 1) {
 		buf_addc(buf, ' ');
 		add_clean(buf, arg);
 	}
@@ -118,8 +121,13 @@ static void add_start(struct text *text, const struct event *event)
 {
 	struct buf *buf = out_buf(text->out);
 
-	buf_addf(buf, "version %s, %s engine, Linux %s:", event->start.version, event->start.engine,
-		 event->start.kernel);
+	buf_adds(buf, "version ");
+	add_clean(buf, event->start.version);
+	buf_adds(buf, ", ");
+	add_clean(buf, event->start.engine);
+	buf_adds(buf, " engine, Linux ");
+	add_clean(buf, event->start.kernel);
+	buf_addc(buf, ':');
 	add_strings(buf, &event->start.argv);
 	buf_addc(buf, '\n');
 }
@@ -175,7 +183,8 @@ static void add_socket(struct text *text, const struct event *event)
 	if (arrow || !addr_is_empty(&socket->local))
 		buf_addc(buf, ' ');
 	add_ends(text, &socket->local, arrow, COLOR_DIM, &socket->remote);
-	buf_addf(buf, " fd %d", socket->fd);
+	if (socket->fd >= 0)
+		buf_addf(buf, " fd %d", socket->fd);
 	if (socket->has_cred)
 		add_cred(buf, &socket->cred);
 	if (socket->error)
@@ -224,7 +233,8 @@ static void add_data(struct text *text, const struct event *event)
 		add_ends(text, &data->local, out ? "->" : "<-", out ? COLOR_OUT : COLOR_IN,
 			 &data->remote);
 	}
-	buf_addf(buf, " %s", data->call);
+	buf_addc(buf, ' ');
+	add_clean(buf, data->call);
 	if (data->layer == LAYER_PLAIN)
 		buf_adds(buf, " plain");
 	if (data->error)
@@ -262,8 +272,9 @@ static void add_loss(struct text *text, const struct event *event)
 {
 	const struct event_loss *loss = &event->loss;
 
-	paint(text, COLOR_BAD, "LOSS %s: %lu bytes in %lu calls", loss->reason, loss->bytes,
-	      loss->calls);
+	paint(text, COLOR_BAD, "LOSS ");
+	add_clean(out_buf(text->out), loss->reason);
+	buf_addf(out_buf(text->out), ": %lu bytes in %lu calls", loss->bytes, loss->calls);
 	if (loss->conn)
 		buf_addf(out_buf(text->out), " on #%lu", loss->conn);
 	buf_addc(out_buf(text->out), '\n');

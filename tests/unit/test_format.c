@@ -1,0 +1,125 @@
+#include "sink/format.h"
+
+#include "unit.h"
+
+static void by_name(void **state)
+{
+	static const char *const unknown[] = { "", "Text", "tex", "textx", ".txt", "|text" };
+
+	(void)state;
+	for (const struct format *format = formats; format->name; format++)
+		assert_ptr_equal(format_by_name(format->name), format);
+	for (size_t i = 0; i < COUNT(unknown); i++)
+		CHECK(!format_by_name(unknown[i]), "%s", unknown[i]);
+	assert_non_null(format_by_name("text"));
+	assert_non_null(format_by_name("hex"));
+	assert_non_null(format_by_name("jsonl"));
+}
+
+static void by_suffix(void **state)
+{
+	static const struct {
+		const char *file, *format; /* NULL: the suffix says nothing */
+	} cases[] = {
+		{ "run.txt", "text" },
+		{ "run.jsonl", "jsonl" },
+		{ "/tmp/a.txt/b.jsonl", "jsonl" },
+		{ "run.jsonl.txt", "text" },
+		{ "run.txt.gz", NULL },
+		{ "/tmp/a.txt/b", NULL },
+		{ "run", NULL },
+		{ "txt", NULL },
+		{ "run.TXT", NULL },
+		{ ".txt", NULL },
+		{ "-", NULL },
+		{ "", NULL },
+		{ "|cat >x.txt", NULL },
+		{ "|x.jsonl", NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		const struct format *format = format_by_suffix(cases[i].file);
+
+		CHECK(!!format == !!cases[i].format, "%s", cases[i].file);
+		if (format)
+			assert_string_equal(format->name, cases[i].format);
+	}
+}
+
+static void rows_are_whole(void **state)
+{
+	(void)state;
+	for (const struct format *format = formats; format->name; format++) {
+		CHECK(format->help && format->help[0] && format->open, "%s", format->name);
+		CHECK(!format->suffix || format->suffix[0] == '.', "%s", format->name);
+		for (const struct format *other = formats; other < format; other++) {
+			CHECK(strcmp(other->name, format->name), "%s", format->name);
+			CHECK(!other->suffix || !format->suffix ||
+				      strcmp(other->suffix, format->suffix),
+			      "%s", format->name);
+		}
+	}
+}
+
+/* Each of them writes something, and closes what it was given. */
+static void all_of_them_work(void **state)
+{
+	static const struct format_options options;
+
+	(void)state;
+	for (const struct format *format = formats; format->name; format++) {
+		struct event *event = event_new(EVENT_NOTE, 0);
+		int fd = unit_file();
+		struct sink *sink = format->open(out_from_fd(fd, "test"), &options);
+		size_t len;
+
+		event->note.text = "a word";
+		sink_emit(sink, event);
+		event_unref(event);
+		assert_int_equal(sink_finish(sink), 0);
+		free(unit_content(fd, &len));
+		assert_true(len > 0);
+		close(fd);
+	}
+}
+
+/* They hand over what there is, and do not keep it all until the end. */
+static void none_of_them_hoards(void **state)
+{
+	static const struct format_options options;
+	char *word = malloc(100001);
+
+	(void)state;
+	memset(word, 'w', 100000);
+	word[100000] = '\0';
+	for (const struct format *format = formats; format->name; format++) {
+		int fd = unit_file();
+		struct sink *sink = format->open(out_from_fd(fd, "test"), &options);
+
+		for (int i = 0; i < 10; i++) {
+			struct event *event = event_new(EVENT_NOTE, 0);
+
+			event->note.text = word;
+			sink_emit(sink, event);
+			event_unref(event);
+		}
+		CHECK(lseek(fd, 0, SEEK_END) > 500000, "%s", format->name);
+		assert_int_equal(sink_finish(sink), 0);
+		close(fd);
+	}
+	free(word);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(by_name),
+		cmocka_unit_test(by_suffix),
+		cmocka_unit_test(rows_are_whole),
+		cmocka_unit_test(all_of_them_work),
+		cmocka_unit_test(none_of_them_hoards),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
