@@ -118,6 +118,12 @@ uint64_t regs_c_ret(const struct regs *regs)
 	return regs->user.regs[0];
 }
 
+int regs_signal_frame_ret(const struct regs *regs)
+{
+	(void)regs;
+	return -1;
+}
+
 int64_t regs_ret(const struct regs *regs)
 {
 	return (int64_t)regs->user.regs[0];

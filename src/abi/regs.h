@@ -53,6 +53,12 @@ uint64_t regs_thread_base(const struct regs *regs);
 uint64_t regs_c_arg(const struct regs *regs, unsigned int index);
 uint64_t regs_c_ret(const struct regs *regs);
 
+/*
+ * At a signal handler's first instruction: where from the stack pointer on the result is that the
+ * interrupted code will see. -1: not known for this ABI.
+ */
+int regs_signal_frame_ret(const struct regs *regs);
+
 /* Puts the thread back in front of its system call instruction, about to make call nr. */
 void regs_rewind(struct regs *regs, uint64_t nr);
 

@@ -152,6 +152,15 @@ uint64_t regs_c_ret(const struct regs *regs)
 	return regs->user.rax;
 }
 
+/*
+ * struct rt_sigframe (arch/x86/include/asm/sigframe.h): return address, then struct ucontext with
+ * struct sigcontext_64 at 40, of which ax is the 14th word.
+ */
+int regs_signal_frame_ret(const struct regs *regs)
+{
+	return regs->user.cs == CS_64 ? 8 + 40 + 13 * 8 : -1;
+}
+
 int64_t regs_ret(const struct regs *regs)
 {
 	return regs->user.cs == CS_64 ? (int64_t)regs->user.rax : (int32_t)regs->user.rax;

@@ -71,12 +71,23 @@ static enum event_proto file_proto(const char *path)
 	return path[0] == '/' ? PROTO_FILE : PROTO_OTHER;
 }
 
+/* One of its references that was under way has arrived. */
+static void land(struct capture *capture, struct sock *sock)
+{
+	if (!sock->in_flight)
+		return;
+	sock->in_flight--;
+	capture->in_flight--;
+	sock_put(&capture->socks, sock);
+}
+
 static struct sock *take_in(struct capture *capture, struct task *task, int fd,
 			    const struct sock_info *info, bool *ret_new)
 {
 	struct sock *sock = sock_table_get(&capture->socks, info, ret_new);
 	struct sock *old = fdtable_set_socket(cproc_of(task)->fds, fd, sock);
 
+	land(capture, sock);
 	descriptor_released(capture, task, fd, old);
 	sock_put(&capture->socks, sock);
 	return sock;
@@ -102,6 +113,18 @@ static struct sock *file_found(struct capture *capture, struct task *task, int f
 	return sock;
 }
 
+/* The first use of a socket that was there before. */
+static void found(struct capture *capture, struct task *task, int fd, struct sock *sock)
+{
+	/* It was known, and its descriptors were closed as far as we could see. */
+	bool again = sock->conn != 0;
+
+	sock->hidden = false;
+	emit_socket(capture, task, SOCKET_FOUND, fd, sock, 0);
+	if (!again)
+		audit_adopt(capture, task, fd, sock);
+}
+
 struct sock *descriptor_sock(struct capture *capture, struct task *task, int fd)
 {
 	struct fdtable *fds = cproc_of(task)->fds;
@@ -112,6 +135,8 @@ struct sock *descriptor_sock(struct capture *capture, struct task *task, int fd)
 
 	switch (fdtable_find(fds, fd, &sock)) {
 	case FD_SOCKET:
+		if (sock->hidden)
+			found(capture, task, fd, sock);
 		return sock;
 	case FD_OTHER:
 		return NULL;
@@ -129,10 +154,8 @@ struct sock *descriptor_sock(struct capture *capture, struct task *task, int fd)
 		return NULL;
 	}
 	sock = take_in(capture, task, fd, &info, &is_new);
-	if (is_new) {
-		emit_socket(capture, task, SOCKET_FOUND, fd, sock, 0);
-		audit_adopt(capture, task, fd, sock);
-	}
+	if (is_new)
+		found(capture, task, fd, sock);
 	return sock;
 }
 
@@ -182,7 +205,7 @@ void descriptor_released(struct capture *capture, struct task *task, int fd, str
 {
 	if (!sock)
 		return;
-	if (!sock->fds && !sock->path) {
+	if (!sock->fds && !sock->in_flight && !sock->path && !sock->hidden) {
 		/* A call that is under way on it may still move bytes. */
 		if (sock->refs == 1)
 			audit_end(capture, task, fd, sock);
@@ -228,10 +251,33 @@ void descriptor_came(struct capture *capture, struct task *task, int fd)
 
 	if (descriptor_is_ring(task, fd))
 		ring_found(capture, task, "passed by another process");
-	/* A process that is wide finds it at its first use. */
+	/* A process that is wide finds it at its first use, unless it is one that is waited for. */
 	descriptor_released(capture, task, fd, fdtable_forget(cproc_of(task)->fds, fd));
-	if (!task->proc->wide && descriptor_made(capture, task, fd, &nothing))
+	if (task->proc->wide && !capture->in_flight)
+		return;
+	if (descriptor_made(capture, task, fd, &nothing))
 		table_widen(capture, task);
+}
+
+void scm_send(struct capture *capture, struct task *task, const struct control *control)
+{
+	struct sock *sock = NULL;
+
+	for (uint32_t i = 0; i < control->fd_count; i++) {
+		if (fdtable_find(cproc_of(task)->fds, control->fds[i], &sock) != FD_SOCKET)
+			continue;
+		sock_get(sock)->in_flight++;
+		capture->in_flight++;
+	}
+}
+
+void scm_send_failed(struct capture *capture, struct task *task, const struct control *control)
+{
+	struct sock *sock = NULL;
+
+	for (uint32_t i = 0; i < control->fd_count; i++)
+		if (fdtable_find(cproc_of(task)->fds, control->fds[i], &sock) == FD_SOCKET)
+			land(capture, sock);
 }
 
 void scm_receive(struct capture *capture, struct task *task, const struct control *control)
@@ -319,31 +365,57 @@ void table_widen(struct capture *capture, struct task *task)
 struct scan {
 	int pidfd;
 	struct capture *capture;
-	bool found;
 };
 
 static void scan_fd(void *ctx, int fd)
 {
 	struct scan *scan = ctx;
-	struct sock_info info;
+	struct capture *capture = scan->capture;
+	struct initial_sock initial = { .fd = fd };
+	int own auto_close = (int)syscall(SYS_pidfd_getfd, scan->pidfd, fd, 0);
 
-	int own auto_close = scan->found ? -1 : (int)syscall(SYS_pidfd_getfd, scan->pidfd, fd, 0);
-
-	if (own >= 0 && !sock_ask(own, &info))
-		scan->found = sock_is_wanted(scan->capture, &info);
+	if (own < 0 || sock_ask(own, &initial.info) || !sock_is_wanted(capture, &initial.info))
+		return;
+	capture->initial = own_realloc(capture->initial,
+				       (capture->initial_count + 1) * sizeof(*capture->initial));
+	capture->initial[capture->initial_count++] = initial;
 }
 
-bool capture_owns_socket(void *capture, pid_t pid)
+bool capture_owns_socket(void *ctx, pid_t pid)
 {
-	const struct capture *own = capture;
+	struct capture *capture = ctx;
+	const struct capture_options *options = &capture->options;
 	struct scan scan = { .capture = capture };
-	/* The user's own probes do not wait for a socket. */
-	bool always = own->options.all_fds || (own->options.probes && own->options.probes[0]);
-	int pidfd auto_close = always ? -1 : open_pidfd(pid, pid);
+	int pidfd auto_close = open_pidfd(pid, pid);
 
 	scan.pidfd = pidfd;
+	capture->initial_pid = pid;
 	/* Where we cannot look it is safe to believe that it has one. */
 	if (pidfd < 0 || proc_each(pid, "fd", scan_fd, &scan))
 		return true;
-	return scan.found;
+	/* The user's own probes do not wait for a socket. */
+	return capture->initial_count || options->all_fds ||
+	       (options->probes && options->probes[0]);
+}
+
+/*
+ * All at once, so that one that a child closes is not taken for closed while the parent has it; they
+ * are told of when they are used.
+ */
+void initial_adopt(struct capture *capture, struct task *task)
+{
+	struct fdtable *table = cproc_of(task)->fds;
+	bool is_new;
+
+	if (task->proc->pid != capture->initial_pid)
+		return;
+	for (size_t i = 0; i < capture->initial_count; i++) {
+		struct sock *sock =
+			sock_table_get(&capture->socks, &capture->initial[i].info, &is_new);
+
+		sock->hidden = true;
+		fdtable_set_socket(table, capture->initial[i].fd, sock);
+		sock_put(&capture->socks, sock);
+	}
+	capture->initial_pid = 0;
 }

@@ -6,7 +6,6 @@
  * bytes_received less what is unread (SIOCINQ); the former counts the peer's FIN, the latter does
  * not. tcp(7); net/ipv4/tcp.c, tcp_input.c of 5.10 to 6.18.
  */
-#include "base/addr.h"
 #include "base/own.h"
 #include "capture/state.h"
 
@@ -70,6 +69,8 @@ static bool read_counts(int fd, struct audit_counts *ret_counts)
 				    IN_STATE(state, FIN_RECEIVED);
 	ret_counts->bytes[DIR_OUT] =
 		info.tcpi_bytes_acked + (uint64_t)(unsigned int)unsent - IN_STATE(state, FIN_SENT);
+	/* Whether a socket that we find has sent a SYN is not known; this does not count one. */
+	ret_counts->sent = info.tcpi_bytes_sent - info.tcpi_bytes_retrans + info.tcpi_notsent_bytes;
 	/* After a reset or an orderly end it is not told which FINs were counted. */
 	ret_counts->vague = state == STATE_CLOSE;
 	return true;
@@ -95,12 +96,6 @@ void audit_begin(struct sock *sock, bool active)
 	memset(sock->moved, 0, sizeof(sock->moved));
 }
 
-/* Who has a port out of the ephemeral range, and whose peer has not, did connect. */
-static bool looks_active(const struct sock *sock)
-{
-	return addr_port(&sock->info.local) >= 32768 && addr_port(&sock->info.remote) < 32768;
-}
-
 void audit_adopt(struct capture *capture, struct task *task, int fd, struct sock *sock)
 {
 	struct audit_counts counts;
@@ -108,8 +103,7 @@ void audit_adopt(struct capture *capture, struct task *task, int fd, struct sock
 
 	if (!ask(task, fd, sock, &counts))
 		return;
-	before = counts.bytes[DIR_IN] + counts.bytes[DIR_OUT];
-	before -= before && looks_active(sock);
+	before = counts.bytes[DIR_IN] + counts.sent;
 	sock->audit = (struct audit){ .begun = true };
 	memcpy(sock->audit.base, counts.bytes, sizeof(counts.bytes));
 	if (before)

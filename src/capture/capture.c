@@ -55,6 +55,7 @@ void capture_free(struct capture *capture)
 	probes_free(capture->probes);
 	sock_table_done(&capture->socks);
 	map_done(&capture->procs);
+	free(capture->initial);
 	map_done(&capture->lsan_files);
 	free(capture);
 }
@@ -133,6 +134,8 @@ void capture_ensure(struct capture *capture, struct task *task)
 		proc_begin(capture, task->proc, fdtable_new());
 	if (!task->user)
 		task_begin(task, NULL);
+	if (capture->initial_pid)
+		initial_adopt(capture, task);
 }
 
 void capture_stop(struct capture *capture)

@@ -97,22 +97,45 @@ static void read_message(struct message *message, const struct task *task, size_
 	}
 }
 
-static void enter_out(struct capture *capture, struct open_call *open, const struct task *task)
+static bool is_message(const struct task *task)
 {
-	struct message_call call = data_call(capture, task, open->sock);
-	uint64_t copied = 0;
+	return task->call.row->shape == SHAPE_MSG || task->call.row->shape == SHAPE_MMSG;
+}
 
+/* True if the exit is wanted: the socket is captured, or sockets go with the messages. */
+static bool enter_out(struct capture *capture, struct open_call *open, struct task *task)
+{
+	struct message_call call;
+	uint64_t copied = 0;
+	bool rights = false;
+
+	if (!open->sock && !is_message(task))
+		return false;
 	open->count = message_count(task);
 	open->messages = own_zalloc(open->count * sizeof(*open->messages));
+	if (open->sock)
+		call = data_call(capture, task, open->sock);
 	for (size_t i = 0; i < open->count; i++) {
 		struct message *message = &open->messages[i];
 
 		read_message(message, task, i);
-		if (copied > BATCH_COPY_MAX)
+		scm_send(capture, task, &message->control);
+		rights |= message->control.fd_count > 0;
+		if (!open->sock || copied > BATCH_COPY_MAX)
 			continue;
 		message_copy_out(message, task, &call);
 		copied += message->copied;
 	}
+	return open->sock || rights;
+}
+
+/* Messages from `first` on were not sent. */
+static void undo_rights(struct capture *capture, struct task *task, size_t first)
+{
+	struct open_call *open = &ctask_of(task)->open;
+
+	for (size_t i = first; i < open->count; i++)
+		scm_send_failed(capture, task, &open->messages[i].control);
 }
 
 static void enter_in(struct open_call *open, const struct task *task)
@@ -143,15 +166,16 @@ static bool data_enter(struct capture *capture, struct task *task)
 	sock = descriptor_sock(capture, task, fd);
 
 	open->fd = fd;
-	/* Descriptors may come with a message on a socket that is of no interest itself. */
-	if (!sock)
-		return is_message_in(task);
-	open->sock = sock_get(sock);
+	if (sock)
+		open->sock = sock_get(sock);
+	/* Descriptors may go and come with messages on a socket that is of no interest itself. */
+	if (!sock && is_message_in(task))
+		return true;
 	if (task->call.row->dir == SYS_OUT)
-		enter_out(capture, open, task);
-	else
+		return enter_out(capture, open, task);
+	if (sock)
 		enter_in(open, task);
-	return true;
+	return sock != NULL;
 }
 
 /*
@@ -262,12 +286,13 @@ static void message_in(struct capture *capture, struct task *task, size_t index,
 static void message_out(struct capture *capture, struct task *task, size_t index, uint64_t ret)
 {
 	struct open_call *open = &ctask_of(task)->open;
-	struct message_call call = data_call(capture, task, open->sock);
+	struct message_call call;
 	struct event *event;
 	uint64_t missing;
 
-	if (index >= open->count)
+	if (!open->sock || index >= open->count)
 		return;
+	call = data_call(capture, task, open->sock);
 	event = message_event_out(&open->messages[index], task, &call, ret, &missing);
 	data_emit(capture, task, event, &open->messages[index], missing, "unreadable");
 }
@@ -305,8 +330,6 @@ void data_failed(struct capture *capture, struct task *task)
 	struct message none = { 0 };
 	struct message_call call;
 
-	if (ret_restarts(task->call.ret))
-		return;
 	if (task->call.ret == -EAGAIN) {
 		capture->totals.calls_again++;
 		if (!capture->options.again)
@@ -317,8 +340,17 @@ void data_failed(struct capture *capture, struct task *task)
 		  open->count ? &open->messages[0] : &none, 0, NULL);
 }
 
+/* How many messages were moved. */
+static size_t moved_count(const struct task *task)
+{
+	if (task->call.ret < 0)
+		return 0;
+	return task->call.row->shape == SHAPE_MMSG ? (size_t)task->call.ret : 1;
+}
+
 static void data_exit(struct capture *capture, struct task *task)
 {
+	undo_rights(capture, task, moved_count(task));
 	if (task->call.ret >= 0)
 		calls_done(capture, task);
 	else if (ctask_of(task)->open.sock)

@@ -101,13 +101,25 @@ static void unshare_exit(struct capture *capture, struct task *task)
 
 const struct op_handler unshare_handler = { want_exit, unshare_exit };
 
+/* First the filter that could not be taken afterwards; then the call comes again. */
+static void lock_strictly(struct capture *capture, struct task *task)
+{
+	tracer_widen(capture->tracer, task);
+	if (!task->retry)
+		tracer_strict(capture->tracer, task);
+}
+
 /* The last moment at which the wide filter can be taken. */
 static bool lock_enter(struct capture *capture, struct task *task)
 {
 	bool sandbox = !strcmp(task->call.row->name, "seccomp");
 
-	if (sandbox && task->call.args[0] != SECCOMP_SET_MODE_FILTER &&
-	    task->call.args[0] != SECCOMP_SET_MODE_STRICT)
+	if (sandbox && (uint32_t)task->call.args[0] == SECCOMP_SET_MODE_STRICT) {
+		lock_strictly(capture, task);
+		return false;
+	}
+
+	if (sandbox && (uint32_t)task->call.args[0] != SECCOMP_SET_MODE_FILTER)
 		return false;
 	/* USER_NOTIF beats TRACE: who listens answers, and we are not asked. */
 	if (sandbox && task->call.args[1] & SECCOMP_FILTER_FLAG_NEW_LISTENER)
@@ -132,7 +144,10 @@ static bool prctl_enter(struct capture *capture, struct task *task)
 {
 	if ((uint32_t)task->call.args[0] != PR_SET_SECCOMP)
 		return true;
-	tracer_widen(capture->tracer, task);
+	if (task->call.args[1] == SECCOMP_MODE_STRICT)
+		lock_strictly(capture, task);
+	else
+		tracer_widen(capture->tracer, task);
 	return false;
 }
 

@@ -119,7 +119,8 @@ struct event *message_event_in(struct message *message, const struct task *task,
 		event->data.flags |= FLAG_ERRQUEUE;
 	if (!ret && total && call->is_stream)
 		event->data.flags |= FLAG_EOF;
-	*ret_missing = want - event->data.captured;
+	/* What was only looked at is not lost. */
+	*ret_missing = event->data.flags & FLAG_PEEK ? 0 : want - event->data.captured;
 	return event;
 }
 

@@ -30,6 +30,7 @@ struct sock *sock_table_get(struct sock_table *table, const struct sock_info *in
 	if (sock)
 		return sock_get(sock);
 	sock = own_zalloc(sizeof(*sock));
+	sock->conn = (uint64_t)(uintptr_t)map_get(&table->conns, info->cookie);
 	sock->info = *info;
 	sock->refs = 1;
 	if (key > 1)
@@ -46,6 +47,7 @@ void sock_table_done(struct sock_table *table)
 		free(sock);
 	}
 	map_done(&table->by_key);
+	map_done(&table->conns);
 }
 
 struct sock *sock_get(struct sock *sock)
@@ -54,10 +56,23 @@ struct sock *sock_get(struct sock *sock)
 	return sock;
 }
 
+/* So many numbers of sockets that are gone are remembered. */
+#define CONNS_MAX 65536U
+
+static void remember_conn(struct sock_table *table, const struct sock *sock)
+{
+	if (!sock->conn || !sock->info.cookie)
+		return;
+	if (map_count(&table->conns) >= CONNS_MAX)
+		map_done(&table->conns);
+	map_put(&table->conns, sock->info.cookie, (void *)(uintptr_t)sock->conn);
+}
+
 void sock_put(struct sock_table *table, struct sock *sock)
 {
 	if (!sock || --sock->refs)
 		return;
+	remember_conn(table, sock);
 	if (key_of(&sock->info) > 1)
 		map_take(&table->by_key, key_of(&sock->info));
 	free(sock->path);

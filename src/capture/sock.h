@@ -28,7 +28,8 @@ struct sock_info {
 /* The kernel's count of a TCP socket's bytes, and what it is compared with; audit.c. */
 struct audit_counts {
 	uint64_t bytes[DIRS];
-	bool vague; /* up to one too many */
+	uint64_t sent; /* data alone (Linux 4.19) */
+	bool vague;    /* up to one too many */
 };
 
 struct audit {
@@ -39,14 +40,16 @@ struct audit {
 
 struct sock {
 	struct sock_info info;
-	uint64_t conn;     /* number in the events, 0 before the first one */
-	unsigned int refs; /* descriptors, and calls that are under way */
-	unsigned int fds;  /* descriptors in traced processes */
-	bool connecting;   /* connect() said EINPROGRESS */
-	bool settled;      /* both ends are known as far as they will be */
-	bool ktls[DIRS];   /* the kernel encrypts: what is moved is plaintext */
-	bool zerocopy;     /* has received by TCP_ZEROCOPY_RECEIVE */
-	bool tls;          /* a ClientHello was seen, with client_random */
+	uint64_t conn;          /* number in the events, 0 before the first one */
+	unsigned int refs;      /* descriptors, and calls that are under way */
+	unsigned int in_flight; /* sent to another process that has not received it yet */
+	bool hidden;            /* was there before us and has not been used yet */
+	unsigned int fds;       /* descriptors in traced processes */
+	bool connecting;        /* connect() said EINPROGRESS */
+	bool settled;           /* both ends are known as far as they will be */
+	bool ktls[DIRS];        /* the kernel encrypts: what is moved is plaintext */
+	bool zerocopy;          /* has received by TCP_ZEROCOPY_RECEIVE */
+	bool tls;               /* a ClientHello was seen, with client_random */
 	bool plain_seen;
 	uint8_t client_random[32];
 	struct audit audit;
@@ -57,6 +60,8 @@ struct sock {
 /* All sockets that somebody refers to. */
 struct sock_table {
 	struct map by_key;
+	struct map
+		conns; /* cookies of sockets that were let go → their number: they can come back */
 };
 
 /* The socket with that identity, made if it is not known (*ret_new says so). One reference more. */

@@ -111,8 +111,6 @@ static void state_exit(struct capture *capture, struct task *task, enum socket_e
 {
 	struct open_call *open = &ctask_of(task)->open;
 
-	if (ret_restarts(task->call.ret))
-		return;
 	refresh(task, open);
 	emit_socket(capture, task, what, open->fd, open->sock, error_of(task));
 }
@@ -155,7 +153,7 @@ static void connect_exit(struct capture *capture, struct task *task)
 	struct sock *sock = open->sock;
 	int error = error_of(task);
 
-	if (ret_restarts(task->call.ret) || error == EALREADY)
+	if (error == EALREADY)
 		return;
 	refresh(task, open);
 	if (!sock->info.remote.len)

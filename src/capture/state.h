@@ -13,15 +13,24 @@
 
 #define COMM_LEN 16
 
+struct initial_sock {
+	int fd;
+	struct sock_info info;
+};
+
 struct capture {
 	struct capture_options options;
 	struct sink *sink;
 	struct tracer *tracer;
 	struct sock_table socks;
-	struct map procs;      /* by pid: struct cproc */
-	struct probes *probes; /* NULL: none are wanted */
-	struct map lsan_files; /* by file: has it LeakSanitizer? */
-	bool stopped;          /* nothing more is recorded */
+	struct map procs;       /* by pid: struct cproc */
+	struct probes *probes;  /* NULL: none are wanted */
+	struct map lsan_files;  /* by file: has it LeakSanitizer? */
+	unsigned int in_flight; /* sockets that were sent and not received yet */
+	pid_t initial_pid;      /* the program before it runs, and the sockets it starts with */
+	struct initial_sock *initial;
+	size_t initial_count;
+	bool stopped; /* nothing more is recorded */
 	uint64_t conns;
 	struct event_end totals;
 	uint64_t started; /* CLOCK_MONOTONIC */
@@ -176,17 +185,16 @@ void stack_forget(struct cproc *cproc);
 /* adopt.c: descriptors that came with a received message (SCM_RIGHTS) are taken in. */
 void scm_receive(struct capture *capture, struct task *task, const struct control *control);
 
+/* … and those that go with one that is sent stay open; undone if the call failed. */
+void scm_send(struct capture *capture, struct task *task, const struct control *control);
+void scm_send_failed(struct capture *capture, struct task *task, const struct control *control);
+/* The sockets that the program starts with, into its table. */
+void initial_adopt(struct capture *capture, struct task *task);
+
 /* The same for one descriptor that another process's table gave. */
 void descriptor_came(struct capture *capture, struct task *task, int fd);
 
 /* lsan.c: says so where the program has LeakSanitizer. */
 void lsan_check(struct capture *capture, struct task *task);
-
-/* The result means that the kernel will make the call again: -ERESTARTSYS … -ERESTART_RESTARTBLOCK.
- */
-static inline bool ret_restarts(int64_t ret)
-{
-	return ret <= -512 && ret >= -516;
-}
 
 #endif

@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 static const struct own_handler *const own_handlers[OPS] = {
 	[OP_GET_AFFINITY] = &pin_get_handler,
@@ -37,14 +39,16 @@ static void tell_exit(struct tracer *tracer, struct task *task)
 
 void call_drop(struct tracer *tracer, struct task *task)
 {
-	if (task->in_call && !own_handlers[task->call.row->op])
+	if (task->suspended || (task->in_call && !own_handlers[task->call.row->op]))
 		tracer->ops->drop(tracer->ctx, task);
-	task->in_call = false;
+	task->in_call = task->suspended = false;
 }
 
 /* An entry, of whichever kind of stop. */
 static void call_enter(struct tracer *tracer, struct task *task)
 {
+	/* Its call of before is made again. */
+	call_drop(tracer, task);
 	task->at = AT_ENTRY;
 	task->retry = false;
 	task->call.entered = clock_monotonic();
@@ -58,11 +62,21 @@ static void call_enter(struct tracer *tracer, struct task *task)
 	task->at = AT_OTHER;
 }
 
+/* -ERESTARTSYS to -ERESTART_RESTARTBLOCK (linux/errno.h): what the program gets is decided later. */
+static bool is_restart(int64_t ret)
+{
+	return ret <= -512 && ret >= -516;
+}
+
 static void call_exit(struct tracer *tracer, struct task *task, int64_t ret)
 {
+	task->in_call = false;
+	if (is_restart(ret)) {
+		task->suspended = !own_handlers[task->call.row->op];
+		return;
+	}
 	task->at = AT_EXIT;
 	task->call.ret = ret;
-	task->in_call = false;
 	tell_exit(tracer, task);
 	task->at = AT_OTHER;
 }
@@ -131,6 +145,11 @@ int on_seccomp(struct tracer *tracer, struct task *task, struct stop stop)
 		return result;
 	if (info.op != PTRACE_SYSCALL_INFO_SECCOMP)
 		return task_resume(tracer, task, 0);
+	/* Strict mode ends who does this (seccomp(2)). */
+	if (info.seccomp.ret_data == FILTER_STRICT_DATA) {
+		syscall(SYS_tgkill, task->proc->pid, task->tid, SIGKILL);
+		return task_resume(tracer, task, 0);
+	}
 	/* The program's own filter wants a tracer; alone it would get ENOSYS (seccomp(2)). */
 	if (info.seccomp.ret_data != FILTER_TRACE_DATA) {
 		tracer_skip_call(tracer, task, -ENOSYS);
@@ -184,4 +203,50 @@ int on_syscall(struct tracer *tracer, struct task *task, struct stop stop)
 			call_enter(tracer, task);
 	}
 	return task_resume(tracer, task, 0);
+}
+
+/* The program has a handler for the signal. */
+static bool is_caught(pid_t tid, int sig)
+{
+	char text[4096];
+	const char *at;
+
+	if (proc_read(tid, "status", text, sizeof(text)) < 0)
+		return false;
+	at = strstr(text, "SigCgt:");
+	return at && strtoull(at + strlen("SigCgt:"), NULL, 16) & 1ULL << (sig - 1);
+}
+
+/*
+ * A signal is about to be delivered to a task whose call it has interrupted. Whether the call is made
+ * again or fails with EINTR is the handler's SA_RESTART, which shows in the frame that the kernel makes
+ * for it: so the task is stopped once more when it has. True if that was begun.
+ */
+bool call_step_into_handler(struct task *task, int sig)
+{
+	if (!task->suspended || !is_caught(task->tid, sig))
+		return false;
+	task->stepping = true;
+	task_restart(task, PTRACE_SINGLESTEP, sig);
+	return true;
+}
+
+/* It stands at the handler's first instruction. */
+void call_at_handler(struct tracer *tracer, struct task *task)
+{
+	uint64_t ret = 0;
+	struct regs regs;
+	int offset;
+
+	task->stepping = false;
+	if (regs_get(task->tid, &regs))
+		return;
+	offset = regs_signal_frame_ret(&regs);
+	if (offset < 0 ||
+	    mem_read_all(task->tid, regs_sp(&regs) + (uint64_t)offset, &ret, sizeof(ret)) ||
+	    (int64_t)ret != -EINTR)
+		return;
+	task->suspended = false;
+	task->call.ret = -EINTR;
+	tell_exit(tracer, task);
 }

@@ -108,6 +108,9 @@ int on_syscall(struct tracer *tracer, struct task *task, struct stop stop);
 /* The exit of the call that the task is in will not be told. */
 void call_drop(struct tracer *tracer, struct task *task);
 
+bool call_step_into_handler(struct task *task, int sig);
+void call_at_handler(struct tracer *tracer, struct task *task);
+
 /* birth.c */
 int on_clone(struct tracer *tracer, struct task *parent, struct stop stop);
 int first_stop(struct tracer *tracer, struct task *task, int status);

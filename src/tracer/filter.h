@@ -18,6 +18,9 @@
 /* The low 16 bits of our SECCOMP_RET_TRACE: PTRACE_GET_SYSCALL_INFO hands them back. */
 #define FILTER_TRACE_DATA 0x494f
 
+/* … of the filter that stands for strict mode: a call that it does not allow. */
+#define FILTER_STRICT_DATA 0x4953
+
 /*
  * Makes the filter for the rows that `wanted` (a bit per enum sys_when) names, on all our ABIs.
  * An unknown architecture is allowed. The numbers are compared first, so that the kernel (5.11)

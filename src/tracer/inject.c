@@ -109,24 +109,11 @@ static uint64_t restart_number(const struct inject *inject)
 	return regs_call_nr(&inject->saved);
 }
 
-int inject_end(struct inject *inject)
+static int leave(struct inject *inject, const struct regs *regs)
 {
 	struct task *task = inject->task;
-	struct regs regs = inject->saved;
-	int result;
+	int result = inject->begun ? regs_set(task->tid, regs) : 0;
 
-	if (task->at == AT_ENTRY && inject->begun) {
-		regs_rewind(&regs, regs_call_nr(&inject->saved));
-		task->retry = true;
-		task->at = AT_FRONT;
-	}
-	/*
-	 * Behind a call that the kernel was to restart: it looks for that only on its way from a signal,
-	 * and would let the number through to the program.
-	 */
-	if (task->at == AT_EXIT && inject->begun && is_restart(regs_ret(&inject->saved)))
-		regs_rewind(&regs, restart_number(inject));
-	result = inject->begun ? regs_set(task->tid, &regs) : 0;
 	if (ptrace(PTRACE_SETSIGMASK, task->tid, sizeof(inject->sigmask), &inject->sigmask) < 0 &&
 	    !result)
 		result = -errno;
@@ -135,4 +122,33 @@ int inject_end(struct inject *inject)
 	if (inject->group)
 		ptrace(PTRACE_INTERRUPT, task->tid, 0, 0);
 	return result;
+}
+
+int inject_end(struct inject *inject)
+{
+	struct task *task = inject->task;
+	struct regs regs = inject->saved;
+
+	if (task->at == AT_ENTRY && inject->begun) {
+		regs_rewind(&regs, regs_call_nr(&inject->saved));
+		task->retry = true;
+		task->at = AT_FRONT;
+	}
+	/*
+	 * Behind a call that the kernel was to restart: it looks for that only on its way from a
+	 * signal, and would let the number through to the program.
+	 */
+	if (task->at == AT_EXIT && inject->begun && is_restart(regs_ret(&inject->saved)))
+		regs_rewind(&regs, restart_number(inject));
+	return leave(inject, &regs);
+}
+
+int inject_end_call(struct inject *inject, int64_t ret)
+{
+	struct regs regs = inject->saved;
+
+	regs_set_ret(&regs, ret);
+	inject->task->retry = true;
+	inject->task->at = AT_EXIT;
+	return leave(inject, &regs);
 }

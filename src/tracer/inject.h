@@ -11,6 +11,8 @@
 #include "abi/regs.h"
 #include "tracer/tracer.h"
 
+#include <linux/filter.h>
+
 struct inject {
 	struct tracer *tracer;
 	struct task *task;
@@ -30,5 +32,11 @@ int inject_call(struct inject *inject, int nr, const uint64_t args[6], int64_t *
 
 /* AT_ENTRY: the task will make its call anew, task->retry is set. */
 int inject_end(struct inject *inject);
+
+/* The same, but its call is not made: it has returned `ret`. Only AT_ENTRY, after an inject_call. */
+int inject_end_call(struct inject *inject, int64_t ret);
+
+/* widen.c: gives the process one more filter, for all its threads. 0 or -errno. */
+int inject_filter(struct inject *inject, const struct sock_fprog *program);
 
 #endif

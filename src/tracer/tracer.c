@@ -132,8 +132,14 @@ static int on_event(struct tracer *tracer, struct task *task, struct stop stop)
 
 static int on_signal(struct tracer *tracer, struct task *task, struct stop stop)
 {
+	if (stop.code == SIGTRAP && task->stepping) {
+		call_at_handler(tracer, task);
+		return task_resume(tracer, task, 0);
+	}
 	if (stop.code == SIGTRAP && brk_handle(tracer, task))
 		return task_resume(tracer, task, 0);
+	if (!task->detach && call_step_into_handler(task, stop.code))
+		return 0;
 	return task_resume(tracer, task, stop.code);
 }
 

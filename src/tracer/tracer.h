@@ -25,7 +25,7 @@ struct tracer;
 struct tracer_ops {
 	/* A call with a row begins (task->call is filled). True: call exit() at its end. */
 	bool (*enter)(void *ctx, struct task *task);
-	/* It ended, call.ret is its result; -512 to -516: it will be restarted. */
+	/* It ended, call.ret is its result. A call that the kernel restarts has not ended. */
 	void (*exit)(void *ctx, struct task *task);
 	/*
 	 * The call was not made, or its end will not be told: the task was killed in it, its call
@@ -161,6 +161,13 @@ void tracer_widen(struct tracer *tracer, struct task *task);
 
 /* The same for another process, whose tasks may be running; they are interrupted if need be. */
 void tracer_widen_other(struct tracer *tracer, struct proc *proc);
+
+/*
+ * At the entry of a call for seccomp's strict mode, which the kernel refuses to a process that has a
+ * filter: gives it one that does the same, and lets the call return 0. In enter(), which then returns
+ * false. Where that fails the call is made, and fails.
+ */
+void tracer_strict(struct tracer *tracer, struct task *task);
 
 /*
  * From here on the process's filters cannot be relied on (another one answers before ours): it is

@@ -64,9 +64,9 @@ static int load(struct inject *in, uint64_t at)
 	return (int)answer;
 }
 
-static int inject_filter(struct tracer *tracer, struct inject *in)
+int inject_filter(struct inject *in, const struct sock_fprog *program)
 {
-	const size_t size = 16 + tracer->wide.len * sizeof(*tracer->wide.filter);
+	const size_t size = 16 + program->len * sizeof(*program->filter);
 	char *image auto_free = own_alloc(size);
 	uint64_t at, args[6] = { 0 };
 	int64_t ignored;
@@ -75,7 +75,7 @@ static int inject_filter(struct tracer *tracer, struct inject *in)
 
 	if (result)
 		return result;
-	lay_out(&tracer->wide, in->abi->word, at, image);
+	lay_out(program, in->abi->word, at, image);
 	loaded = mem_write(in->task->tid, at, image, size);
 	if (!loaded)
 		loaded = load(in, at);
@@ -92,7 +92,7 @@ static int widen_task(struct tracer *tracer, struct task *task)
 
 	if (result)
 		return result;
-	result = inject_filter(tracer, &in);
+	result = inject_filter(&in, &tracer->wide);
 	ended = inject_end(&in);
 	return result ? result : ended;
 }
