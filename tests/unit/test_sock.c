@@ -127,10 +127,10 @@ static void lives_as_long_as_somebody_refers_to_it(void **state)
 	assert_false(is_new);
 	sock_put(&table, sock);
 	sock_put(&table, sock);
-	/* Gone; what comes with the same identity is a new one, with no number yet. */
+	/* Gone; what comes with the same identity is a new one, and has the number it had. */
 	sock = sock_table_get(&table, &info, &is_new);
 	assert_true(is_new);
-	assert_int_equal(sock->conn, 0);
+	assert_int_equal(sock->conn, 3);
 	sock_put(&table, NULL);
 	/* What is left is released with the table. */
 	sock_table_done(&table);
