@@ -81,6 +81,16 @@ static void call_exit(struct tracer *tracer, struct task *task, int64_t ret)
 	task->at = AT_OTHER;
 }
 
+void call_cut_off(struct tracer *tracer, struct task *task)
+{
+	struct regs regs;
+
+	/* -ENOSYS: it had not begun; -EINTR and the like: nothing was moved. */
+	if (task->in_call && !regs_get(task->tid, &regs) && regs_ret(&regs) >= 0)
+		call_exit(tracer, task, regs_ret(&regs));
+	call_drop(tracer, task);
+}
+
 static int get_info(struct task *task, struct __ptrace_syscall_info *info)
 {
 	/* Linux 5.3. */

@@ -108,6 +108,8 @@ int on_syscall(struct tracer *tracer, struct task *task, struct stop stop);
 /* The exit of the call that the task is in will not be told. */
 void call_drop(struct tracer *tracer, struct task *task);
 
+/* The task ends in its call: what the kernel has done of it shows in its registers. */
+void call_cut_off(struct tracer *tracer, struct task *task);
 bool call_step_into_handler(struct task *task, int sig);
 void call_at_handler(struct tracer *tracer, struct task *task);
 

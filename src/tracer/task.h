@@ -39,6 +39,7 @@ struct task {
 	bool born;                /* has had its first stop */
 	bool stopped;             /* in a ptrace-stop that we have not ended */
 	bool in_call;             /* between an entry and the exit that somebody wants */
+	bool dying;               /* at its PTRACE_EVENT_EXIT or behind */
 	bool suspended;    /* its call was interrupted: restart or EINTR is not decided yet */
 	bool stepping;     /* into the handler of the signal that interrupted it */
 	bool entry_told;   /* by a syscall-entry-stop; a seccomp-stop of the same call follows */

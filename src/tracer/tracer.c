@@ -112,7 +112,8 @@ static int on_exec(struct tracer *tracer, struct task *task, struct stop stop)
 static int on_exiting(struct tracer *tracer, struct task *task, struct stop stop)
 {
 	(void)stop;
-	call_drop(tracer, task);
+	task->dying = true;
+	call_cut_off(tracer, task);
 	tracer->ops->exiting(tracer->ctx, task);
 	return task_restart(task, PTRACE_CONT, 0);
 }

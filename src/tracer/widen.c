@@ -103,7 +103,7 @@ void tracer_widen(struct tracer *tracer, struct task *task)
 	int result;
 
 	proc->widen_wanted = false;
-	if (proc->wide || proc->widen_failed || proc->attached)
+	if (proc->wide || proc->widen_failed || proc->attached || task->dying)
 		return;
 	result = widen_task(tracer, task);
 	if (result == -ESRCH)
