@@ -39,6 +39,17 @@ int regs_set(pid_t tid, const struct regs *regs)
 	return ptrace(PTRACE_SETREGSET, tid, NT_PRSTATUS, &iov) < 0 ? -errno : 0;
 }
 
+void regs_set_narrow(struct regs *regs, bool narrow)
+{
+	regs->narrow = narrow;
+}
+
+bool regs_is_narrow_call(const uint8_t code[2])
+{
+	(void)code;
+	return false;
+}
+
 const struct abi *regs_abi(const struct regs *regs)
 {
 	(void)regs;

@@ -10,14 +10,22 @@
 
 struct regs {
 	struct user_regs_struct user;
+	bool narrow; /* system calls by the conventions of the 32-bit ABI */
 };
 
 /* Both need the thread in a ptrace-stop; 0 or -errno (-ESRCH: it is gone). */
 int regs_get(pid_t tid, struct regs *ret_regs);
 int regs_set(pid_t tid, const struct regs *regs);
 
-/* The ABI that this thread makes calls in now. */
+/*
+ * The ABI that this thread makes calls in now. 64-bit code can make 32-bit calls (int $0x80): whoever
+ * knows the instruction says so by regs_set_narrow, before the call's arguments are looked at.
+ */
 const struct abi *regs_abi(const struct regs *regs);
+void regs_set_narrow(struct regs *regs, bool narrow);
+
+/* True if the two bytes are an instruction for 32-bit system calls. */
+bool regs_is_narrow_call(const uint8_t code[2]);
 
 uint64_t regs_ip(const struct regs *regs);
 uint64_t regs_sp(const struct regs *regs);

@@ -44,14 +44,27 @@ static const size_t args_32[6] = { REG(rbx), REG(rcx), REG(rdx), REG(rsi), REG(r
 
 static unsigned long long *arg_reg(struct regs *regs, unsigned int index)
 {
-	const size_t *args = regs->user.cs == CS_64 ? args_64 : args_32;
+	const size_t *args = regs->narrow ? args_32 : args_64;
 
 	return (void *)((char *)&regs->user + args[index]);
 }
 
 int regs_get(pid_t tid, struct regs *ret_regs)
 {
-	return ptrace(PTRACE_GETREGS, tid, 0, &ret_regs->user) < 0 ? -errno : 0;
+	if (ptrace(PTRACE_GETREGS, tid, 0, &ret_regs->user) < 0)
+		return -errno;
+	ret_regs->narrow = ret_regs->user.cs != CS_64;
+	return 0;
+}
+
+void regs_set_narrow(struct regs *regs, bool narrow)
+{
+	regs->narrow = narrow;
+}
+
+bool regs_is_narrow_call(const uint8_t code[2])
+{
+	return code[0] == 0xcd && code[1] == 0x80;
 }
 
 int regs_set(pid_t tid, const struct regs *regs)
@@ -61,7 +74,7 @@ int regs_set(pid_t tid, const struct regs *regs)
 
 const struct abi *regs_abi(const struct regs *regs)
 {
-	if (regs->user.cs != CS_64)
+	if (regs->narrow)
 		return &abi_native[1];
 	return abi_find(AUDIT_ARCH_X86_64, regs->user.orig_rax == -1ULL ? 0 : regs->user.orig_rax);
 }
@@ -163,7 +176,7 @@ int regs_signal_frame_ret(const struct regs *regs)
 
 int64_t regs_ret(const struct regs *regs)
 {
-	return regs->user.cs == CS_64 ? (int64_t)regs->user.rax : (int32_t)regs->user.rax;
+	return regs->narrow ? (int32_t)regs->user.rax : (int64_t)regs->user.rax;
 }
 
 void regs_set_ret(struct regs *regs, int64_t value)

@@ -201,7 +201,7 @@ static void on_fork(void *ctx, struct task *parent, struct task *child, uint64_t
 		proc_begin(capture, child->proc,
 			   flags & CLONE_FILES ? fdtable_get(from->fds) : fdtable_copy(from->fds));
 		cproc_of(child)->executed = from->executed;
-		cproc_of(child)->ring = false;
+		cproc_of(child)->sandboxed = from->sandboxed;
 		if (may_be_making_sockets(parent->proc))
 			child->proc->widen_wanted = true;
 	}

@@ -104,9 +104,19 @@ const struct op_handler unshare_handler = { want_exit, unshare_exit };
 /* First the filter that could not be taken afterwards; then the call comes again. */
 static void lock_strictly(struct capture *capture, struct task *task)
 {
+	/* Who has a filter of its own is refused strict mode by the kernel. */
+	if (cproc_of(task)->sandboxed)
+		return;
 	tracer_widen(capture->tracer, task);
 	if (!task->retry)
 		tracer_strict(capture->tracer, task);
+}
+
+/* seccomp(2), with the arguments that the kernel takes; with others it refuses. */
+static bool asks_for_strict(const struct task *task)
+{
+	return (uint32_t)task->call.args[0] == SECCOMP_SET_MODE_STRICT && !task->call.args[1] &&
+	       !task->call.args[2];
 }
 
 /* The last moment at which the wide filter can be taken. */
@@ -114,7 +124,7 @@ static bool lock_enter(struct capture *capture, struct task *task)
 {
 	bool sandbox = !strcmp(task->call.row->name, "seccomp");
 
-	if (sandbox && (uint32_t)task->call.args[0] == SECCOMP_SET_MODE_STRICT) {
+	if (sandbox && asks_for_strict(task)) {
 		lock_strictly(capture, task);
 		return false;
 	}
@@ -126,10 +136,17 @@ static bool lock_enter(struct capture *capture, struct task *task)
 		tracer_distrust(capture->tracer, task);
 	else if (sandbox || tracer_needs_privilege(capture->tracer))
 		tracer_widen(capture->tracer, task);
-	return false;
+	return sandbox;
 }
 
-const struct op_handler lock_handler = { lock_enter, NULL };
+static void lock_exit(struct capture *capture, struct task *task)
+{
+	(void)capture;
+	if (task->call.ret >= 0)
+		cproc_of(task)->sandboxed = true;
+}
+
+const struct op_handler lock_handler = { lock_enter, lock_exit };
 
 /* What close-on-exec will close is closed when we hear of the exec. */
 static bool execve_enter(struct capture *capture, struct task *task)
@@ -148,7 +165,7 @@ static bool prctl_enter(struct capture *capture, struct task *task)
 		lock_strictly(capture, task);
 	else
 		tracer_widen(capture->tracer, task);
-	return false;
+	return true;
 }
 
 static void prctl_exit(struct capture *capture, struct task *task)
@@ -158,6 +175,10 @@ static void prctl_exit(struct capture *capture, struct task *task)
 	(void)capture;
 	if (task->call.ret)
 		return;
+	if ((uint32_t)task->call.args[0] == PR_SET_SECCOMP) {
+		cproc_of(task)->sandboxed = true;
+		return;
+	}
 	if (mem_read_string(task->tid, task->call.args[1], name, sizeof(name)) >= 0)
 		memcpy(ctask_of(task)->comm, name, sizeof(name));
 }

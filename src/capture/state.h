@@ -47,6 +47,7 @@ struct cproc {
 	bool scan_wanted;      /* something may be mapped that is to be probed */
 	struct unwind *unwind; /* of this program, with --stack; NULL: not made yet */
 	bool executed;         /* start was told */
+	bool sandboxed;        /* has a filter of its own */
 	bool ring;             /* has an io_uring */
 	unsigned int exiting;  /* tasks that are about to end */
 };

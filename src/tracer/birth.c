@@ -19,7 +19,7 @@ static uint64_t clone_flags(struct task *task)
 	uint64_t flags = 0;
 	int nr;
 
-	if (regs_get(task->tid, &regs))
+	if (task_get_regs(task, &regs))
 		return 0;
 	abi = regs_abi(&regs);
 	nr = (int)regs_call_nr(&regs);

@@ -37,6 +37,17 @@ static void tell_exit(struct tracer *tracer, struct task *task)
 		tracer->ops->exit(tracer->ctx, task);
 }
 
+int task_get_regs(const struct task *task, struct regs *ret_regs)
+{
+	uint8_t code[2];
+	int result = regs_get(task->tid, ret_regs);
+
+	if (!result && !mem_read_all(task->tid, regs_ip(ret_regs) - 2, code, sizeof(code)) &&
+	    regs_is_narrow_call(code))
+		regs_set_narrow(ret_regs, true);
+	return result;
+}
+
 void call_drop(struct tracer *tracer, struct task *task)
 {
 	if (task->suspended || (task->in_call && !own_handlers[task->call.row->op]))

@@ -2,6 +2,7 @@
 #ifndef TRACER_ENGINE_H
 #define TRACER_ENGINE_H
 
+#include "abi/regs.h"
 #include "base/map.h"
 #include "tracer/stop.h"
 #include "tracer/task.h"
@@ -101,7 +102,9 @@ int task_listen(struct tracer *tracer, struct task *task);
 /* Tells its end (a wait status, -1: it was detached) and forgets it. */
 void task_forget(struct tracer *tracer, struct task *task, int status);
 
-/* calls.c: a signal of that number waits for the thread itself. */
+/* calls.c: the registers behind a system call instruction, in that call's ABI. 0 or -errno. */
+int task_get_regs(const struct task *task, struct regs *ret_regs);
+/* A signal of that number waits for the thread itself. */
 bool task_has_pending(pid_t tid, int sig);
 int on_seccomp(struct tracer *tracer, struct task *task, struct stop stop);
 int on_syscall(struct tracer *tracer, struct task *task, struct stop stop);

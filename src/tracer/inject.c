@@ -27,7 +27,7 @@ int inject_begin(struct inject *inject, struct tracer *tracer, struct task *task
 	int result;
 
 	*inject = (struct inject){ .tracer = tracer, .task = task };
-	result = regs_get(task->tid, &inject->saved);
+	result = task_get_regs(task, &inject->saved);
 	if (result)
 		return result;
 	inject->abi = regs_abi(&inject->saved);

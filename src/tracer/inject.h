@@ -36,7 +36,7 @@ int inject_end(struct inject *inject);
 /* The same, but its call is not made: it has returned `ret`. Only AT_ENTRY, after an inject_call. */
 int inject_end_call(struct inject *inject, int64_t ret);
 
-/* widen.c: gives the process one more filter, for all its threads. 0 or -errno. */
-int inject_filter(struct inject *inject, const struct sock_fprog *program);
+/* widen.c: gives the task one more filter, or all threads of its process. 0 or -errno. */
+int inject_filter(struct inject *inject, const struct sock_fprog *program, bool all_threads);
 
 #endif

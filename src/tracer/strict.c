@@ -60,7 +60,7 @@ void tracer_strict(struct tracer *tracer, struct task *task)
 
 	program.len = (unsigned short)make_program(code);
 	if (!result)
-		result = inject_filter(&in, &program);
+		result = inject_filter(&in, &program, false);
 	if (result)
 		inject_end(&in);
 	else

@@ -50,9 +50,10 @@ static int map_memory(struct inject *in, size_t size, uint64_t *ret_at)
  * TSYNC, so that all threads get it and the program's own TSYNC still works later (a lone thread's
  * filter would make that fail). It returns the id of a thread that cannot follow.
  */
-static int load(struct inject *in, uint64_t at)
+static int load(struct inject *in, uint64_t at, bool all_threads)
 {
-	const uint64_t flags = SECCOMP_FILTER_FLAG_TSYNC | SECCOMP_FILTER_FLAG_SPEC_ALLOW;
+	const uint64_t flags =
+		SECCOMP_FILTER_FLAG_SPEC_ALLOW | (all_threads ? SECCOMP_FILTER_FLAG_TSYNC : 0UL);
 	const uint64_t args[6] = { SECCOMP_SET_MODE_FILTER, flags, at };
 	int64_t answer;
 	int result = inject_call(in, abi_nr(in->abi, "seccomp"), args, &answer);
@@ -64,7 +65,7 @@ static int load(struct inject *in, uint64_t at)
 	return (int)answer;
 }
 
-int inject_filter(struct inject *in, const struct sock_fprog *program)
+int inject_filter(struct inject *in, const struct sock_fprog *program, bool all_threads)
 {
 	const size_t size = 16 + program->len * sizeof(*program->filter);
 	char *image auto_free = own_alloc(size);
@@ -78,7 +79,7 @@ int inject_filter(struct inject *in, const struct sock_fprog *program)
 	lay_out(program, in->abi->word, at, image);
 	loaded = mem_write(in->task->tid, at, image, size);
 	if (!loaded)
-		loaded = load(in, at);
+		loaded = load(in, at, all_threads);
 	args[0] = at;
 	args[1] = size;
 	result = inject_call(in, abi_nr(in->abi, "munmap"), args, &ignored);
@@ -92,7 +93,7 @@ static int widen_task(struct tracer *tracer, struct task *task)
 
 	if (result)
 		return result;
-	result = inject_filter(&in, &tracer->wide);
+	result = inject_filter(&in, &tracer->wide, true);
 	ended = inject_end(&in);
 	return result ? result : ended;
 }
