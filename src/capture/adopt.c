@@ -323,6 +323,8 @@ void table_unshare(struct capture *capture, struct task *task)
 	if (cproc->fds->refs == 1)
 		return;
 	own = fdtable_copy(cproc->fds);
+	own->watch = tapped_watch;
+	own->watch_ctx = cproc;
 	fdtable_put(cproc->fds);
 	cproc->fds = own;
 }

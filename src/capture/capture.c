@@ -52,6 +52,7 @@ void capture_free(struct capture *capture)
 {
 	if (!capture)
 		return;
+	tapped_stop(capture);
 	probes_free(capture->probes);
 	sock_table_done(&capture->socks);
 	map_done(&capture->procs);
@@ -77,6 +78,7 @@ int capture_set_tracer(struct capture *capture, struct tracer *tracer, const cha
 	const struct capture_options *options = &capture->options;
 
 	capture->tracer = tracer;
+	tapped_start(capture);
 	if (!capture_probes(capture))
 		return 0;
 	capture->probes = probes_new(tracer, &plain_ops, capture, options->no_tls);
@@ -121,7 +123,11 @@ static struct cproc *proc_begin(struct capture *capture, struct proc *proc, stru
 	struct cproc *cproc = own_zalloc(sizeof(*cproc));
 
 	cproc->proc = proc;
+	cproc->capture = capture;
 	cproc->fds = fds;
+	/* One that is shared has no agent to be told. */
+	fds->watch = fds->refs == 1 ? tapped_watch : NULL;
+	fds->watch_ctx = cproc;
 	cproc->pidfd = -1;
 	proc->user = cproc;
 	map_put(&capture->procs, (uint64_t)proc->pid, cproc);
@@ -149,6 +155,13 @@ static bool scan_now(struct capture *capture, struct task *task)
 	if (capture->probes)
 		probes_scan(capture->probes, task);
 	return !task->retry;
+}
+
+static bool on_before(void *ctx, struct task *task, struct stop stop)
+{
+	struct capture *capture = ctx;
+
+	return capture->tap && tap_before(capture->tap, task, stop);
 }
 
 static bool on_enter(void *ctx, struct task *task)
@@ -209,6 +222,8 @@ static void on_fork(void *ctx, struct task *parent, struct task *child, uint64_t
 		task_begin(child, ctask_of(parent)->comm);
 	if (child->proc == parent->proc)
 		return;
+	if (capture->tap)
+		tap_fork(capture->tap, parent, child, flags);
 	emit_process(capture, child, PROCESS_FORK, parent->proc->pid);
 	cproc_of(child)->scan_wanted = child->proc->wide || child->proc->follow_all;
 	if (from->ring)
@@ -247,6 +262,8 @@ static void on_exec(void *ctx, struct task *task)
 	struct cproc *cproc;
 
 	capture_ensure(capture, task);
+	if (capture->tap)
+		tap_exec(capture->tap, task->proc);
 	open_call_done(capture, task);
 	read_comm(task, ctask_of(task)->comm);
 	cproc = cproc_of(task);
@@ -288,6 +305,8 @@ static void on_gone(void *ctx, struct task *task, int status, bool last)
 	struct capture *capture = ctx;
 	struct cproc *cproc = task->proc->user;
 
+	if (capture->tap)
+		tap_gone(capture->tap, task, last);
 	if (!task->user && !cproc)
 		return;
 	capture_ensure(capture, task);
@@ -320,9 +339,13 @@ static void on_gone(void *ctx, struct task *task, int status, bool last)
 
 static void on_unfiltered(void *ctx, struct task *task, int error)
 {
+	struct capture *capture = ctx;
 	char text[256];
 
 	capture_ensure(ctx, task);
+	/* Its stops would tell what its agent has told. */
+	if (capture->tap)
+		tap_refuse(capture->tap, task->proc);
 	snprintf(text, sizeof(text),
 		 "process %d can't be given a filter (%s): it is stopped at every system call, "
 		 "which is "
@@ -335,11 +358,15 @@ static void on_kicked(void *ctx)
 {
 	struct capture *capture = ctx;
 
+	if (capture->tap)
+		tap_drain(capture->tap);
+	tapped_sweep(capture, false);
 	if (capture->kicked)
 		capture->kicked(capture->kicked_ctx);
 }
 
 const struct tracer_ops capture_ops = {
+	.before = on_before,
 	.enter = on_enter,
 	.exit = on_exit_of_call,
 	.drop = on_drop,

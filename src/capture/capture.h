@@ -10,7 +10,11 @@
 
 struct capture;
 
+/* How calls are seen: by stops, or recorded by an agent inside the process where that can be done. */
+enum capture_engine { ENGINE_AUTO, ENGINE_STOP, ENGINE_TAP };
+
 struct capture_options {
+	enum capture_engine engine;
 	bool again;                /* EAGAIN is an event, too (--errors) */
 	bool lsan_off;             /* no note about LeakSanitizer: it was switched off */
 	bool unix_sockets;         /* local sockets, too */
@@ -34,6 +38,9 @@ void capture_set_sink(struct capture *capture, struct sink *sink);
  */
 extern const struct tracer_ops capture_ops;
 int capture_set_tracer(struct capture *capture, struct tracer *tracer, const char **ret_why);
+
+/* The name of the engine that is used; "stop" has the reason in *ret_why (NULL: it was asked for). */
+const char *capture_engine(const struct capture *capture, const char **ret_why);
 
 /* True if functions are to be probed: struct tracer_options has to know. */
 bool capture_probes(const struct capture *capture);

@@ -164,6 +164,8 @@ static bool data_enter(struct capture *capture, struct task *task)
 	if (named_enter(capture, task, fd, NULL))
 		return false;
 	sock = descriptor_sock(capture, task, fd);
+	if (tapped_enter(capture, task, fd, sock))
+		return false;
 
 	open->fd = fd;
 	if (sock)
@@ -182,14 +184,13 @@ static bool data_enter(struct capture *capture, struct task *task)
  * The kernel gives a socket its local port at the first sendto, and TCP its peer at one with
  * MSG_FASTOPEN.
  */
-static void settle(struct task *task, struct open_call *open)
+static void settle(struct task *task, struct sock *sock, int fd)
 {
-	struct sock *sock = open->sock;
 	struct sock_info info;
 
 	if (sock->settled)
 		return;
-	if (sock->path || descriptor_ask(task, open->fd, &info) || info.inode != sock->info.inode) {
+	if (sock->path || descriptor_ask(task, fd, &info) || info.inode != sock->info.inode) {
 		sock->settled = sock->path != NULL;
 		return;
 	}
@@ -200,23 +201,29 @@ static void settle(struct task *task, struct open_call *open)
 							    : !addr_is_empty(&info.remote);
 }
 
-static void fill_ends(struct capture *capture, struct event *event, const struct open_call *open,
-		      const struct message *message)
+static void fill_ends(struct capture *capture, struct event_data *data, struct sock *sock, int fd,
+		      const struct addr *addr)
 {
-	struct event_data *data = &event->data;
-	struct sock *sock = open->sock;
-
-	data->fd = open->fd;
+	data->fd = fd;
 	data->conn = sock->path ? 0 : sock_conn(capture, sock);
 	data->proto = sock->info.proto;
 	data->local = sock->info.local;
-	data->remote = event_proto_is_datagram(data->proto) && message->addr.len
-			       ? message->addr
-			       : sock->info.remote;
+	data->remote =
+		event_proto_is_datagram(data->proto) && addr->len ? *addr : sock->info.remote;
 	if (sock->ktls[data->dir]) {
 		data->layer = LAYER_PLAIN;
 		data->flags |= FLAG_KTLS;
 	}
+}
+
+void data_place(struct capture *capture, struct task *task, struct event *event, struct sock *sock,
+		int fd, const struct addr *addr)
+{
+	settle(task, sock, fd);
+	fill_ends(capture, &event->data, sock, fd, addr);
+	sock->moved[event->data.dir] += event_moved(event);
+	if (capture->probes && event->data.proto == PROTO_TCP)
+		plain_look_at_wire(task, event, sock, fd);
 }
 
 void data_emit(struct capture *capture, struct task *task, struct event *event,
@@ -226,14 +233,10 @@ void data_emit(struct capture *capture, struct task *task, struct event *event,
 
 	emit_stamp(event, task);
 	event->data.dur = clock_monotonic() - task->call.entered;
-	settle(task, open);
-	fill_ends(capture, event, open, message);
-	open->sock->moved[event->data.dir] += event_moved(event);
-	if (capture->probes && event->data.proto == PROTO_TCP) {
-		plain_look_at_wire(task, event, open->sock, open->fd);
-		plain_bind_call(capture, task, open->sock, open->fd, event->data.dir);
-	}
+	data_place(capture, task, event, open->sock, open->fd, &message->addr);
+	plain_bind_call(capture, task, open->sock, open->fd, event->data.dir);
 	stack_add(capture, task, event);
+	capture->totals.calls_stop++;
 	emit_event(capture, event);
 	if (missing)
 		emit_loss(capture, task, reason, open->fd, open->sock, missing, 1);

@@ -25,8 +25,6 @@ void emit_stamp(struct event *event, const struct task *task)
 
 void emit_event(struct capture *capture, struct event *event)
 {
-	if (event->type == EVENT_DATA)
-		capture->totals.calls_stop++;
 	if (!capture->stopped || event->type == EVENT_NOTE)
 		sink_emit(capture->sink, event);
 	event_unref(event);
@@ -147,6 +145,7 @@ void capture_end(struct capture *capture)
 	for (size_t i = 0; capture->probes && (symbol = probes_unmatched(capture->probes, i)); i++)
 		capture_note(capture, "--probe: no traced program has a function %s", symbol);
 
+	tapped_end(capture);
 	tracer_get_stats(capture->tracer, &stats);
 	capture->totals.stops = stats.stops;
 	capture->totals.wall = clock_monotonic() - capture->started;
@@ -154,4 +153,5 @@ void capture_end(struct capture *capture)
 	event->end = capture->totals;
 	sink_emit(capture->sink, event);
 	event_unref(event);
+	tapped_stop(capture);
 }

@@ -33,28 +33,31 @@ enum fd_state fdtable_find(const struct fdtable *table, int fd, struct sock **re
 	return FD_SOCKET;
 }
 
-static struct sock *replaced(struct sock *old)
+static struct sock *replaced(struct fdtable *table, int fd, enum fd_state state, struct sock *old)
 {
-	if (!old || old == &other)
-		return NULL;
-	old->fds--;
+	if (old == &other)
+		old = NULL;
+	if (table->watch)
+		table->watch(table->watch_ctx, fd, state, old);
+	if (old)
+		old->fds--;
 	return old;
 }
 
 struct sock *fdtable_set_socket(struct fdtable *table, int fd, struct sock *sock)
 {
 	sock_get(sock)->fds++;
-	return replaced(map_put(&table->fds, (uint32_t)fd, sock));
+	return replaced(table, fd, FD_SOCKET, map_put(&table->fds, (uint32_t)fd, sock));
 }
 
 struct sock *fdtable_set_other(struct fdtable *table, int fd)
 {
-	return replaced(map_put(&table->fds, (uint32_t)fd, &other));
+	return replaced(table, fd, FD_OTHER, map_put(&table->fds, (uint32_t)fd, &other));
 }
 
 struct sock *fdtable_forget(struct fdtable *table, int fd)
 {
-	return replaced(map_take(&table->fds, (uint32_t)fd));
+	return replaced(table, fd, FD_UNKNOWN, map_take(&table->fds, (uint32_t)fd));
 }
 
 bool fdtable_has_socket(const struct fdtable *table)
@@ -96,7 +99,7 @@ void fdtable_forget_others(struct fdtable *table)
 {
 	MAP_FOR_EACH(node, &table->fds)
 		if (map_value(node) == &other)
-			map_take(&table->fds, map_key(node));
+			fdtable_forget(table, (int)map_key(node));
 }
 
 struct fdtable *fdtable_copy(const struct fdtable *table)

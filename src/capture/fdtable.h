@@ -10,15 +10,18 @@
 
 #include <stdbool.h>
 
-struct fdtable {
-	unsigned int refs;
-	struct map fds;
-};
-
 enum fd_state {
 	FD_UNKNOWN,
 	FD_OTHER, /* known, and nothing that is captured */
 	FD_SOCKET,
+};
+
+struct fdtable {
+	unsigned int refs;
+	struct map fds;
+	/* Told of every change, also of one from unknown to unknown. before: the socket it was, or NULL. */
+	void (*watch)(void *ctx, int fd, enum fd_state state, struct sock *before);
+	void *watch_ctx;
 };
 
 struct fdtable *fdtable_new(void);

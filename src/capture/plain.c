@@ -97,16 +97,32 @@ void plain_look_at_wire(struct task *task, const struct event *event, struct soc
 }
 
 /* A system call that moves bytes, made inside a library's function: that is its session's socket. */
+static void bind_inside(struct capture *capture, struct task *task, struct sock *sock, int fd,
+			uint64_t id)
+{
+	if (id)
+		bind_session(capture, session_of(cproc_of(task), id), sock, fd);
+}
+
+static enum row_dir row_dir(enum event_dir dir)
+{
+	return dir == DIR_OUT ? ROW_OUT : ROW_IN;
+}
+
 void plain_bind_call(struct capture *capture, struct task *task, struct sock *sock, int fd,
 		     enum event_dir dir)
 {
-	uint64_t id;
+	if (capture->probes && sock->info.proto == PROTO_TCP)
+		bind_inside(capture, task, sock, fd,
+			    probes_session(capture->probes, task, row_dir(dir)));
+}
 
-	if (!capture->probes || sock->info.proto != PROTO_TCP)
-		return;
-	id = probes_session(capture->probes, task, dir == DIR_OUT ? ROW_OUT : ROW_IN);
-	if (id)
-		bind_session(capture, session_of(cproc_of(task), id), sock, fd);
+void plain_bind_place(struct capture *capture, struct task *task, struct sock *sock, int fd,
+		      enum event_dir dir, uint64_t sp, uint64_t g)
+{
+	if (capture->probes && sock->info.proto == PROTO_TCP)
+		bind_inside(capture, task, sock, fd,
+			    probes_session_at(capture->probes, task, row_dir(dir), sp, g));
 }
 
 static bool bind_fd(struct capture *capture, struct task *task, struct session *session, int fd)

@@ -8,6 +8,7 @@
 #include "capture/message.h"
 #include "capture/sock.h"
 #include "probe/probe.h"
+#include "tap/tap.h"
 
 #include <linux/sched.h>
 
@@ -23,8 +24,12 @@ struct capture {
 	struct sink *sink;
 	struct tracer *tracer;
 	struct sock_table socks;
-	struct map procs;       /* by pid: struct cproc */
-	struct probes *probes;  /* NULL: none are wanted */
+	struct map procs;      /* by pid: struct cproc */
+	struct probes *probes; /* NULL: none are wanted */
+	struct tap *tap;       /* NULL: all calls are stopped at */
+	const char *tap_why;   /* there is none */
+	struct ghost *ghosts;  /* the oldest first */
+	struct ghost **last_ghost;
 	struct map lsan_files;  /* by file: has it LeakSanitizer? */
 	unsigned int in_flight; /* sockets that were sent and not received yet */
 	pid_t initial_pid;      /* the program before it runs, and the sockets it starts with */
@@ -41,6 +46,7 @@ struct capture {
 /* proc::user */
 struct cproc {
 	struct proc *proc;
+	struct capture *capture;
 	struct fdtable *fds;
 	int pidfd;             /* -1: not opened yet */
 	struct map sessions;   /* of TLS libraries, by their object's address: struct session */
@@ -142,6 +148,9 @@ uint64_t sock_conn(struct capture *capture, struct sock *sock);
 void open_call_done(struct capture *capture, struct task *task);
 struct message_call data_call(const struct capture *capture, const struct task *task,
 			      const struct sock *sock);
+/* Fills in where a data event belongs, and counts its bytes; addr is the message's own, if it has one. */
+void data_place(struct capture *capture, struct task *task, struct event *event, struct sock *sock,
+		int fd, const struct addr *addr);
 /* Completes and emits a data event of the task's call on open.sock; a loss too if bytes are missing. */
 void data_emit(struct capture *capture, struct task *task, struct event *event,
 	       const struct message *message, uint64_t missing, const char *reason);
@@ -171,7 +180,21 @@ void plain_bind_call(struct capture *capture, struct task *task, struct sock *so
 		     enum event_dir dir);
 /* The last descriptor goes: a loss where it was TLS that could not be read. */
 void plain_closing(struct capture *capture, struct task *task, int fd, const struct sock *sock);
+/* The same for a call that was told afterwards: its stack pointer, and Go's goroutine. */
+void plain_bind_place(struct capture *capture, struct task *task, struct sock *sock, int fd,
+		      enum event_dir dir, uint64_t sp, uint64_t g);
 void sessions_done(struct capture *capture, struct cproc *cproc);
+
+/* tapped.c: calls that are recorded inside the process */
+void tapped_start(struct capture *capture);
+void tapped_stop(struct capture *capture);
+/* At the entry of a data call: has it to be made again, as it will be recorded inside from now on? */
+bool tapped_enter(struct capture *capture, struct task *task, int fd, const struct sock *sock);
+/* The table's watcher: the agent knows descriptors by a table of its own. */
+void tapped_watch(void *cproc, int fd, enum fd_state state, struct sock *before);
+/* Late records have had their time. */
+void tapped_sweep(struct capture *capture, bool all);
+void tapped_end(struct capture *capture);
 
 /* capture.c: the state of a task and its process, made if there is none yet. */
 void capture_ensure(struct capture *capture, struct task *task);

@@ -29,6 +29,7 @@ struct trace_settings {
 	bool no_follow, no_tls;
 	struct opt_list probes;
 	const char *user;
+	const char *engine;
 	uint64_t max_bytes;
 	uint64_t for_ns, count;
 	struct target_settings targets;
@@ -63,6 +64,9 @@ static const struct opt_row capture_options[] = {
 	  "data of other functions: gzip, zlib, brotli, or 'SYMBOL "
 	  "entry|return in|out BUFFER LENGTH'",
 	  AT(probes) },
+	{ OPT_TEXT, 0, "engine", "auto|stop|tap",
+	  "stop at each call, or record inside the process where that can be done (default: auto)",
+	  AT(engine) },
 	{ OPT_FLAG, 0, "stack", NULL, "where in the program each call was made", AT(stack) },
 	{ .kind = OPT_END },
 };
@@ -139,7 +143,7 @@ static void emit_start(struct trace *trace, int argc, char **argv)
 	size_t room = 0;
 	struct event *event;
 	struct utsname host;
-	const char *start;
+	const char *start, *why;
 
 	for (int i = 0; i < argc; i++)
 		room += EVENT_TEXT_ROOM(strlen(argv[i]));
@@ -148,7 +152,7 @@ static void emit_start(struct trace *trace, int argc, char **argv)
 	event->time = clock_realtime();
 	event->start.schema = EVENT_SCHEMA;
 	event->start.version = IOTRACE_VERSION;
-	event->start.engine = "stop";
+	event->start.engine = capture_engine(trace->capture, &why);
 	event->start.host = event_text(event, host.nodename);
 	event->start.kernel = event_text(event, host.release);
 	start = (const char *)event->room + event->room_used;
@@ -312,6 +316,30 @@ static void raise_limits(struct trace *trace)
 	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+static int choose_engine(const char *name, enum capture_engine *ret_engine)
+{
+	static const char *const names[] = { "auto", "stop", "tap" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (!strcmp(name ? name : names[0], names[i])) {
+			*ret_engine = (enum capture_engine)i;
+			return 0;
+		}
+	log_error("--engine %s: it is auto, stop or tap", name);
+	return -1;
+}
+
+/* Who asks for the tap wants to know that there is none. */
+static int check_engine(const struct trace *trace, enum capture_engine wanted)
+{
+	const char *why, *name = capture_engine(trace->capture, &why);
+
+	if (wanted != ENGINE_TAP || !strcmp(name, "tap"))
+		return 0;
+	log_error("--engine tap: %s", why);
+	return -1;
+}
+
 static int prepare(struct trace *trace)
 {
 	const struct trace_settings *settings = trace->settings;
@@ -336,6 +364,8 @@ static int prepare(struct trace *trace)
 	const char *why;
 	int error;
 
+	if (choose_engine(settings->engine, &capture.engine))
+		return -1;
 	trace->capture = capture_new(&capture);
 	tracer.probes = capture_probes(trace->capture);
 	trace->tracer = tracer_new(&capture_ops, trace->capture, &tracer, &error);
@@ -346,6 +376,8 @@ static int prepare(struct trace *trace)
 		log_error("--probe '%s': %s", settings->probes.items[error - 1], why);
 		return -1;
 	}
+	if (check_engine(trace, capture.engine))
+		return -1;
 	trace->targets = targets_new(&settings->targets, trace->tracer);
 	trace->pipeline.limit = (struct tally_limit){ settings->count, on_count_reached, trace };
 	return 0;

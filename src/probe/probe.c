@@ -327,20 +327,48 @@ brk_hit *probe_ret_handler(const struct site *site)
 	return site->row->abi == ABI_GO ? go_ret : c_ret;
 }
 
-uint64_t probes_session(struct probes *probes, struct task *task, enum row_dir dir)
+static uint64_t c_session(struct probes *probes, const struct task *task, uint64_t sp)
+{
+	struct frames *frames = map_get(&probes->frames, (uint64_t)task->tid);
+	struct frame *frame = frames ? frames_around(frames, sp) : NULL;
+
+	return frame ? frame->session : 0;
+}
+
+static uint64_t go_session(const struct probed *probed, uint64_t g, enum row_dir dir)
+{
+	struct frame *frame = map_get(&probed->running, go_key(g, dir));
+
+	return frame ? frame->session : 0;
+}
+
+/* NULL: no function of Go's is under way. */
+static struct probed *running_go(struct probes *probes, const struct task *task)
 {
 	struct probed *probed = map_get(&probes->procs, (uint64_t)task->proc->pid);
-	struct frames *frames = map_get(&probes->frames, (uint64_t)task->tid);
-	struct frame *frame = NULL;
+
+	return probed && probed->has_go && probed->running.head ? probed : NULL;
+}
+
+uint64_t probes_session(struct probes *probes, struct task *task, enum row_dir dir)
+{
+	uint64_t session = c_session(probes, task, task->call.sp);
+	struct probed *probed = running_go(probes, task);
 	struct regs regs;
 
-	if (frames)
-		frame = frames_around(frames, task->call.sp);
-	if (frame)
-		return frame->session;
-	if (!probed || !probed->has_go || !probed->running.head || regs_get(task->tid, &regs))
-		return 0;
-	frame = map_get(&probed->running,
-			go_key(value_goroutine(task, &regs, probed->go_registers), dir));
-	return frame ? frame->session : 0;
+	if (session || !probed || regs_get(task->tid, &regs))
+		return session;
+	return go_session(probed, value_goroutine(task, &regs, probed->go_registers), dir);
+}
+
+uint64_t probes_session_at(struct probes *probes, const struct task *task, enum row_dir dir,
+			   uint64_t sp, uint64_t g)
+{
+	uint64_t session = c_session(probes, task, sp);
+	struct probed *probed = running_go(probes, task);
+
+	/* Before Go 1.17 the goroutine was in the thread's storage: what is there now says nothing. */
+	if (session || !probed || !probed->go_registers)
+		return session;
+	return go_session(probed, g, dir);
 }

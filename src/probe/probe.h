@@ -64,6 +64,10 @@ void probes_forget_task(struct probes *probes, const struct task *task);
  */
 uint64_t probes_session(struct probes *probes, struct task *task, enum row_dir dir);
 
+/* The same for a call that was made before this stop: its stack pointer, and Go's goroutine (r14). */
+uint64_t probes_session_at(struct probes *probes, const struct task *task, enum row_dir dir,
+			   uint64_t sp, uint64_t g);
+
 /* True if a module of the process has TLS that cannot be probed. */
 bool probes_blind(const struct probes *probes, const struct proc *proc);
 

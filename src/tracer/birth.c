@@ -67,8 +67,11 @@ int first_stop(struct tracer *tracer, struct task *task, int status)
 	return task_resume(tracer, task, 0);
 }
 
-static void inherit(const struct proc *parent, struct proc *child, uint64_t flags)
+static void inherit(struct proc *parent, struct proc *child, uint64_t flags)
 {
+	/* Even without breakpoints: who looks must see that it is shared. */
+	if (flags & CLONE_VM && !parent->space)
+		parent->space = space_new();
 	if (parent->space)
 		child->space =
 			flags & CLONE_VM ? space_get(parent->space) : space_copy(parent->space);

@@ -55,6 +55,13 @@ void call_drop(struct tracer *tracer, struct task *task)
 	task->in_call = task->suspended = false;
 }
 
+void tracer_suspend_call(struct tracer *tracer, struct task *task)
+{
+	call_drop(tracer, task);
+	task->call.entered = clock_monotonic();
+	task->suspended = tell_enter(tracer, task);
+}
+
 /* An entry, of whichever kind of stop. */
 static void call_enter(struct tracer *tracer, struct task *task)
 {

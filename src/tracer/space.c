@@ -2,6 +2,7 @@
 
 #include "base/own.h"
 #include "tracer/brk.h"
+#include "tracer/space_io.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -88,4 +89,26 @@ int space_read(struct space *space, pid_t pid, uint64_t addr, void *data, size_t
 	if (result)
 		return result;
 	return pread(space->mem, data, len, (off_t)addr) == (ssize_t)len ? 0 : -EFAULT;
+}
+
+static struct space *space_of(struct proc *proc)
+{
+	if (!proc->space)
+		proc->space = space_new();
+	return proc->space;
+}
+
+int space_poke(struct proc *proc, uint64_t addr, const void *data, size_t len)
+{
+	return space_write(space_of(proc), proc->pid, addr, data, len);
+}
+
+int space_peek(struct proc *proc, uint64_t addr, void *data, size_t len)
+{
+	return space_read(space_of(proc), proc->pid, addr, data, len);
+}
+
+bool space_is_shared(const struct proc *proc)
+{
+	return proc->space && proc->space->refs > 1;
 }

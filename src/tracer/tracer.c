@@ -176,7 +176,10 @@ static void dispatch(struct tracer *tracer, struct wait_item item)
 	} else {
 		/* -ESRCH: it was killed while we looked at it; its end is on the way. */
 		task->stopped = true;
-		stop_handlers[stop.kind](tracer, task, stop);
+		if (tracer->ops->before(tracer->ctx, task, stop))
+			task_resume(tracer, task, 0);
+		else
+			stop_handlers[stop.kind](tracer, task, stop);
 	}
 }
 

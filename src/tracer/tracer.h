@@ -8,6 +8,7 @@
 #ifndef TRACER_TRACER_H
 #define TRACER_TRACER_H
 
+#include "tracer/stop.h"
 #include "tracer/task.h"
 
 #include <signal.h>
@@ -23,6 +24,8 @@ struct tracer;
  * may die in any of them: reads then fail with -ESRCH, which is to be taken as a result.
  */
 struct tracer_ops {
+	/* Any stop of a known task, before it is looked at. True: its signal is not to be delivered. */
+	bool (*before)(void *ctx, struct task *task, struct stop stop);
 	/* A call with a row begins (task->call is filled). True: call exit() at its end. */
 	bool (*enter)(void *ctx, struct task *task);
 	/* It ended, call.ret is its result. A call that the kernel restarts has not ended. */
@@ -174,6 +177,12 @@ void tracer_strict(struct tracer *tracer, struct task *task);
  * stopped at every call.
  */
 void tracer_distrust(struct tracer *tracer, struct task *task);
+
+/*
+ * The task has been stopped by a signal in a call of which the tracer was not told, and which the kernel
+ * will make again or let fail with EINTR; task->call describes it. It is told as one that has begun.
+ */
+void tracer_suspend_call(struct tracer *tracer, struct task *task);
 
 /* True where giving up privileges would make a later tracer_widen impossible. */
 bool tracer_needs_privilege(const struct tracer *tracer);

@@ -1,0 +1,247 @@
+/*
+ * Calls that were made and recorded inside the process (the tap) become events like those that were
+ * stopped at. Their records come a little later, so a descriptor may mean something else by then: they
+ * bear a number that tells.
+ */
+#include "base/addr.h"
+#include "base/clock.h"
+#include "base/own.h"
+#include "capture/message.h"
+#include "capture/state.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+
+/* A socket that has just lost a descriptor in a process where another thread may have used it. */
+struct ghost {
+	struct ghost *next;
+	pid_t pid;
+	int fd;
+	uint8_t state;
+	struct sock *sock;
+	uint64_t since; /* CLOCK_MONOTONIC */
+};
+
+/* A thread writes its record as soon as its call has returned. */
+#define GHOST_TIME 1000000000ULL
+
+static void ghost_add(struct capture *capture, pid_t pid, int fd, uint8_t state, struct sock *sock)
+{
+	struct ghost *ghost = own_alloc(sizeof(*ghost));
+
+	*ghost = (struct ghost){ .pid = pid,
+				 .fd = fd,
+				 .state = state,
+				 .sock = sock_get(sock),
+				 .since = clock_monotonic() };
+	if (!capture->ghosts)
+		capture->last_ghost = &capture->ghosts;
+	*capture->last_ghost = ghost;
+	capture->last_ghost = &ghost->next;
+}
+
+static struct sock *ghost_find(const struct capture *capture, pid_t pid, int fd, uint8_t state)
+{
+	for (const struct ghost *ghost = capture->ghosts; ghost; ghost = ghost->next)
+		if (ghost->pid == pid && ghost->fd == fd && ghost->state == state)
+			return ghost->sock;
+	return NULL;
+}
+
+void tapped_sweep(struct capture *capture, bool all)
+{
+	struct ghost *ghost;
+
+	while ((ghost = capture->ghosts)) {
+		if (!all && clock_monotonic() - ghost->since < GHOST_TIME)
+			return;
+		capture->ghosts = ghost->next;
+		if (!ghost->sock->fds && ghost->sock->refs == 1)
+			audit_end(capture, tracer_find_task(capture->tracer, ghost->pid), ghost->fd,
+				  ghost->sock);
+		sock_put(&capture->socks, ghost->sock);
+		free(ghost);
+	}
+}
+
+/* What the agent records. Of the others, each call is stopped at. */
+static bool is_recorded(const struct sock *sock)
+{
+	enum event_proto proto = sock->info.proto;
+
+	return !sock->path && !sock->hidden &&
+	       (proto == PROTO_TCP || proto == PROTO_UDP || proto == PROTO_UNIX_STREAM);
+}
+
+static int state_of(enum fd_state state, const struct sock *sock)
+{
+	if (state == FD_SOCKET)
+		return is_recorded(sock) ? RING_FD_SOCKET : RING_FD_UNKNOWN;
+	return state == FD_OTHER ? RING_FD_OTHER : RING_FD_UNKNOWN;
+}
+
+void tapped_watch(void *ctx, int fd, enum fd_state state, struct sock *before)
+{
+	struct cproc *cproc = ctx;
+	struct capture *capture = cproc->capture;
+	struct sock *sock = NULL;
+	uint8_t number;
+
+	if (!capture->tap)
+		return;
+	number = tap_fd_state(capture->tap, cproc->proc, fd);
+	if (before && number >= RING_FD_SOCKET && cproc->proc->tasks && cproc->proc->tasks->next)
+		ghost_add(capture, cproc->proc->pid, fd, number, before);
+	fdtable_find(cproc->fds, fd, &sock);
+	tap_fd(capture->tap, cproc->proc, fd, state_of(state, sock));
+}
+
+bool tapped_enter(struct capture *capture, struct task *task, int fd, const struct sock *sock)
+{
+	struct sock *known = NULL;
+	enum fd_state state = fdtable_find(cproc_of(task)->fds, fd, &known);
+	int wanted = state_of(state, sock);
+	bool again;
+
+	/* A sandbox may end who makes calls that it does not know. */
+	if (!capture->tap || capture->stopped || wanted == RING_FD_UNKNOWN ||
+	    cproc_of(task)->sandboxed || cproc_of(task)->fds->refs > 1)
+		return false;
+	again = tap_site(capture->tap, task, wanted == RING_FD_SOCKET);
+	if (tap_fd_state(capture->tap, task->proc, fd) == RING_FD_UNKNOWN)
+		tap_fd(capture->tap, task->proc, fd, wanted);
+	return again;
+}
+
+static struct message_call shape_of(const struct capture *capture, const struct tap_call *call,
+				    const struct sock *sock)
+{
+	return (struct message_call){
+		.dir = call->row->dir == SYS_OUT ? DIR_OUT : DIR_IN,
+		.name = call->row->name,
+		.flags = call->record.flags,
+		.max_bytes = capture->options.max_bytes,
+		.is_stream = !event_proto_is_datagram(sock->info.proto),
+		.discards = call->record.flags & MSG_TRUNC && sock->info.proto == PROTO_TCP,
+	};
+}
+
+/* The call succeeded: its bytes are in the record. *ret_missing: those that are not. */
+static struct event *moved(const struct message_call *shape, const struct tap_call *call,
+			   uint64_t *ret_missing)
+{
+	const struct ring_record *record = &call->record;
+	struct message message = { .flags = record->msg_flags };
+	uint64_t ret = (uint64_t)record->ret, len = ret < record->asked ? ret : record->asked;
+	struct event *event = message_event_bytes(&message, shape, len);
+	struct event_data *data = &event->data;
+	uint64_t want = data->captured;
+
+	data->captured = shape->discards ? 0 : record->payload < want ? record->payload : want;
+	memcpy(data->payload, call->payload, data->captured);
+	if (ret > len)
+		data->full = ret;
+	if (ret > len || record->msg_flags & MSG_TRUNC)
+		data->flags |= FLAG_TRUNC;
+	/* Reading nothing is no end where nothing was asked for. */
+	if (!record->asked)
+		data->flags &= ~(uint32_t)FLAG_EOF;
+	*ret_missing = data->flags & FLAG_PEEK ? 0 : want - data->captured;
+	return event;
+}
+
+static struct sock *sock_of(struct capture *capture, const struct task *task,
+			    const struct ring_record *record)
+{
+	struct sock *sock = NULL;
+
+	if (record->fd_state == tap_fd_state(capture->tap, task->proc, record->fd) &&
+	    fdtable_find(cproc_of(task)->fds, record->fd, &sock) == FD_SOCKET)
+		return sock;
+	return ghost_find(capture, task->proc->pid, record->fd, record->fd_state);
+}
+
+static void on_lost(void *ctx, uint64_t bytes, uint64_t calls)
+{
+	emit_loss(ctx, NULL, "overwritten", -1, NULL, bytes, calls);
+}
+
+static void on_call(void *ctx, struct task *task, const struct tap_call *call)
+{
+	struct capture *capture = ctx;
+	const struct ring_record *record = &call->record;
+	struct sock *sock = sock_of(capture, task, record);
+	struct message_call shape;
+	struct addr addr = { 0 };
+	struct event *event;
+	uint64_t missing = 0;
+
+	if (!sock) {
+		on_lost(ctx, record->payload, 1);
+		return;
+	}
+	shape = shape_of(capture, call, sock);
+	event = record->ret < 0 ? message_event_error(&shape, (int)-record->ret)
+				: moved(&shape, call, &missing);
+	if (record->addr_len)
+		addr_from_bytes(&addr, record->addr, record->addr_len);
+	emit_stamp(event, task);
+	event->time = call->time;
+	event->data.dur = call->dur;
+	data_place(capture, task, event, sock, record->fd, &addr);
+	plain_bind_place(capture, task, sock, record->fd, event->data.dir, record->sp, record->g);
+	capture->totals.calls_tap++;
+	emit_event(capture, event);
+	if (missing)
+		emit_loss(capture, task, shape.discards ? "discarded" : "unreadable", record->fd,
+			  sock, missing, 1);
+}
+
+static const struct tap_ops tapped_ops = { on_call, on_lost };
+
+void tapped_start(struct capture *capture)
+{
+	const struct capture_options *options = &capture->options;
+	const struct tap_options tap = { .errors = options->again,
+					 .max_bytes = options->max_bytes };
+
+	if (options->engine == ENGINE_STOP)
+		return;
+	if (options->stack)
+		capture->tap_why = "--stack needs the thread where it was";
+	else
+		capture->tap =
+			tap_new(capture->tracer, &tapped_ops, capture, &tap, &capture->tap_why);
+}
+
+void tapped_end(struct capture *capture)
+{
+	struct tap_stats stats;
+
+	if (!capture->tap)
+		return;
+	tap_drain(capture->tap);
+	tapped_sweep(capture, true);
+	tap_get_stats(capture->tap, &stats);
+	capture->totals.calls_again += stats.again;
+}
+
+void tapped_stop(struct capture *capture)
+{
+	struct ghost *next;
+
+	tap_free(capture->tap);
+	capture->tap = NULL;
+	for (struct ghost *ghost = capture->ghosts; ghost; ghost = next) {
+		next = ghost->next;
+		sock_put(&capture->socks, ghost->sock);
+		free(ghost);
+	}
+}
+
+const char *capture_engine(const struct capture *capture, const char **ret_why)
+{
+	*ret_why = capture->tap ? NULL : capture->tap_why;
+	return capture->tap ? "tap" : "stop";
+}

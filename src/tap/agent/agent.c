@@ -1,0 +1,303 @@
+/*
+ * The agent: makes the program's call and appends what it moved to the ring. Freestanding, no system
+ * call of its own, no allocation, no vector registers, and little of the program's stack. What it
+ * cannot do it leaves to a traced call, which iotrace sees.
+ */
+#include "iotrace/ring.h"
+
+#define HEADER  ((struct ring_header *)(uintptr_t)RING_HEADER)
+#define CONTROL ((struct ring_control *)(uintptr_t)RING_CONTROL)
+#define DATA    ((uint8_t *)(uintptr_t)RING_DATA)
+
+#define HIDDEN __attribute__((visibility("hidden")))
+HIDDEN int64_t tap_syscall(struct ring_frame *frame);
+HIDDEN uint64_t tap_copy(void *to, const void *from, uint64_t len);
+HIDDEN int64_t tap_take(struct ring_frame *frame, uint64_t need);
+HIDDEN void tap_give(struct ring_frame *frame);
+HIDDEN uint64_t tap_reserve(struct ring_frame *frame, uint64_t size);
+HIDDEN int64_t tap_record(struct ring_frame *frame);
+
+enum {
+	NR_READ = 0,
+	NR_WRITE = 1,
+	NR_READV = 19,
+	NR_WRITEV = 20,
+	NR_SENDTO = 44,
+	NR_RECVFROM = 45,
+	NR_SENDMSG = 46,
+	NR_RECVMSG = 47
+};
+
+#define AGAIN (-11)
+
+/* More pieces than this are left to a traced call. */
+#define PIECES_MAX 64
+
+/* struct iovec and struct msghdr of 64-bit programs. */
+#define PIECE_SIZE     16
+#define PIECE_LEN      8
+#define MSG_NAME       0
+#define MSG_NAMELEN    8
+#define MSG_IOV        16
+#define MSG_IOVLEN     24
+#define MSG_CONTROLLEN 40
+#define MSG_FLAGS      48
+
+/* One stack frame for all: each function's own would be more than a goroutine's stack has left. */
+#define INLINE static inline __attribute__((always_inline))
+
+INLINE uint64_t now(void)
+{
+	uint32_t low, high;
+
+	__asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
+	return (uint64_t)high << 32 | low;
+}
+
+INLINE uint64_t thread_key(void)
+{
+	uint64_t key;
+
+	__asm__ volatile("rdfsbase %0" : "=r"(key));
+	return key;
+}
+
+INLINE int is_known(uint64_t key)
+{
+	uint32_t slot = ring_thread_slot(key);
+
+	for (uint32_t i = 0; i < RING_THREAD_PROBES; i++) {
+		uint64_t there = *(volatile uint64_t *)&CONTROL->threads[(slot + i) % RING_THREADS];
+
+		if (there == key)
+			return 1;
+		if (!there)
+			return 0;
+	}
+	return 0;
+}
+
+/* 0, or that the memory is not there. */
+INLINE int fetch(void *to, uint64_t from, uint64_t len)
+{
+	return tap_copy(to, (const void *)(uintptr_t)from, len) != 0;
+}
+
+/* How many bytes the call asks for, and where its pieces are. Not 0: leave it to a traced call. */
+INLINE int measure(struct ring_frame *frame)
+{
+	uint64_t word;
+
+	frame->iov = 0;
+	frame->asked = frame->args[2];
+	if (frame->nr == NR_READV || frame->nr == NR_WRITEV) {
+		frame->iov = frame->args[1];
+		frame->count = frame->args[2];
+	} else if (frame->nr == NR_SENDMSG || frame->nr == NR_RECVMSG) {
+		/* Descriptors and the like may go with it. */
+		if (fetch(&word, frame->args[1] + MSG_CONTROLLEN, sizeof(word)) || word ||
+		    fetch(&frame->iov, frame->args[1] + MSG_IOV, sizeof(frame->iov)) ||
+		    fetch(&frame->count, frame->args[1] + MSG_IOVLEN, sizeof(frame->count)))
+			return -1;
+	} else {
+		return 0;
+	}
+	if (frame->count > PIECES_MAX || !frame->iov)
+		return -1;
+	frame->asked = 0;
+	for (uint64_t i = 0; i < frame->count; i++) {
+		if (fetch(&word, frame->iov + i * PIECE_SIZE + PIECE_LEN, sizeof(word)))
+			return -1;
+		frame->asked += word;
+	}
+	return 0;
+}
+
+INLINE uint64_t min(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+INLINE uint64_t padded(uint64_t len)
+{
+	return (len + RING_ALIGN - 1) & ~(uint64_t)(RING_ALIGN - 1);
+}
+
+/* Room for the record before the call is made: then nothing has to wait behind it. */
+INLINE int take_credit(struct ring_frame *frame, uint64_t payload)
+{
+	uint64_t need = sizeof(struct ring_record) + padded(payload);
+
+	if (tap_take(frame, need) >= (int64_t)need)
+		return 0;
+	tap_give(frame);
+	return -1;
+}
+
+INLINE void publish(struct ring_frame *frame, struct ring_record *record, uint64_t payload)
+{
+	/* In this order: who finds the frame in between can tell. */
+	frame->target = frame->written + payload;
+	__atomic_store_n(&record->stamp, frame->position ^ RING_STAMP, __ATOMIC_RELEASE);
+	frame->written = frame->target;
+	frame->told = 1;
+	atomic_signal_fence(memory_order_seq_cst);
+	frame->reserved = 0;
+}
+
+INLINE void fill_head(const struct ring_frame *frame, struct ring_record *record, uint64_t size)
+{
+	record->size = (uint32_t)size;
+	record->nr = (uint16_t)frame->nr;
+	record->fd_state = (uint8_t)frame->fd_state;
+	record->kind = frame->told ? RING_MORE : RING_CALL;
+	record->fd = (int32_t)frame->args[0];
+	record->process = CONTROL->process;
+	record->thread = frame->thread;
+	record->ret = frame->result;
+	record->begun = frame->begun;
+	record->ended = now();
+	record->asked = frame->asked;
+	record->sp = (uint64_t)(uintptr_t)frame + FRAME_SIZE + FRAME_RED_ZONE;
+	record->g = frame->saved[4];
+	record->flags = 0;
+	record->msg_flags = 0;
+	record->addr_len = 0;
+	record->marks = 0;
+}
+
+INLINE void fill_addr(struct ring_record *record, uint64_t addr, uint64_t len)
+{
+	if (!addr || len < 2 || len > sizeof(record->addr))
+		return;
+	if (!fetch(record->addr, addr, len))
+		record->addr_len = (uint16_t)len;
+}
+
+INLINE void fill_msg_addr(const struct ring_frame *frame, struct ring_record *record)
+{
+	uint64_t name, len;
+
+	if (!fetch(&name, frame->args[1] + MSG_NAME, sizeof(name)) &&
+	    !fetch(&len, frame->args[1] + MSG_NAMELEN, sizeof(len)))
+		fill_addr(record, name, (uint32_t)len);
+}
+
+/* Flags and addresses; what the kernel has written is there only when it did not fail. */
+INLINE void fill_rest(const struct ring_frame *frame, struct ring_record *record)
+{
+	uint32_t word;
+
+	if (frame->nr == NR_SENDTO) {
+		record->flags = (uint32_t)frame->args[3];
+		fill_addr(record, frame->args[4], frame->args[5]);
+	} else if (frame->nr == NR_RECVFROM) {
+		record->flags = (uint32_t)frame->args[3];
+		if (frame->args[4] && frame->result >= 0 &&
+		    !fetch(&word, frame->args[5], sizeof(word)))
+			fill_addr(record, frame->args[4], word);
+	} else if (frame->nr == NR_SENDMSG || frame->nr == NR_RECVMSG) {
+		record->flags = (uint32_t)frame->args[2];
+		if (frame->nr == NR_RECVMSG && frame->result >= 0 &&
+		    !fetch(&word, frame->args[1] + MSG_FLAGS, sizeof(word)))
+			record->msg_flags = word;
+		if (frame->nr == NR_SENDMSG || frame->result >= 0)
+			fill_msg_addr(frame, record);
+	}
+}
+
+/* Copies bytes [skip, skip + len) of the pieces; returns how many were not there. */
+INLINE uint64_t copy_pieces(const struct ring_frame *frame, uint8_t *to, uint64_t skip,
+			    uint64_t len)
+{
+	uint64_t base, size, left;
+
+	for (uint64_t i = 0; i < frame->count && len; i++) {
+		if (fetch(&base, frame->iov + i * PIECE_SIZE, sizeof(base)) ||
+		    fetch(&size, frame->iov + i * PIECE_SIZE + PIECE_LEN, sizeof(size)))
+			return len;
+		if (skip >= size) {
+			skip -= size;
+			continue;
+		}
+		size = min(size - skip, len);
+		left = tap_copy(to, (const void *)(uintptr_t)(base + skip), size);
+		skip = 0;
+		len -= size - left;
+		if (left)
+			return len;
+		to += size;
+	}
+	return len;
+}
+
+INLINE uint64_t copy_payload(const struct ring_frame *frame, uint8_t *to, uint64_t len)
+{
+	if (frame->iov)
+		return copy_pieces(frame, to, frame->written, len);
+	return tap_copy(to, (const void *)(uintptr_t)(frame->args[1] + frame->written), len);
+}
+
+/* One record of at most a piece, of `rest` bytes that are still to be told. */
+INLINE void append(struct ring_frame *frame, uint64_t rest)
+{
+	uint64_t len = min(rest, RING_PIECE), missing;
+	uint64_t size = sizeof(struct ring_record) + padded(len);
+	struct ring_record *record =
+		(struct ring_record *)(DATA + (tap_reserve(frame, size) & (RING_SIZE - 1)));
+
+	fill_head(frame, record, size);
+	fill_rest(frame, record);
+	missing = len ? copy_payload(frame, (uint8_t *)(record + 1), len) : 0;
+	record->payload = (uint32_t)(len - missing);
+	record->marks = (uint16_t)((missing ? RING_CUT : 0) | (rest > len ? RING_CONTINUES : 0));
+	publish(frame, record, len);
+}
+
+/* More room, when the call is over: iotrace empties the ring all the time, and nobody holds up whom. */
+INLINE void need_credit(struct ring_frame *frame, uint64_t payload)
+{
+	if (frame->credit >= sizeof(struct ring_record) + padded(payload))
+		return;
+	tap_give(frame);
+	while (take_credit(frame, payload))
+		__asm__ volatile("pause");
+}
+
+/* All of a call's bytes. */
+INLINE void append_all(struct ring_frame *frame)
+{
+	uint64_t moved = frame->result > 0 ? (uint64_t)frame->result : 0;
+
+	/* With MSG_TRUNC the result can exceed the buffer. */
+	moved = min(moved, frame->asked);
+	if (CONTROL->max_bytes)
+		moved = min(moved, CONTROL->max_bytes);
+	do {
+		need_credit(frame, min(moved - frame->written, RING_PIECE));
+		append(frame, moved - frame->written);
+	} while (frame->written < moved);
+}
+
+int64_t tap_record(struct ring_frame *frame)
+{
+	frame->credit = 0;
+	frame->reserved = 0;
+	frame->written = 0;
+	frame->told = 0;
+	frame->thread = thread_key();
+	if (!is_known(frame->thread) || measure(frame) ||
+	    take_credit(frame, min(frame->asked, RING_AHEAD))) {
+		frame->traced = 1;
+		return (int64_t)frame->nr;
+	}
+	frame->begun = now();
+	tap_syscall(frame);
+	if (frame->result == AGAIN && !CONTROL->errors)
+		atomic_fetch_add_explicit(&HEADER->again, 1, memory_order_relaxed);
+	else
+		append_all(frame);
+	frame->state = FRAME_PUBLISHED;
+	tap_give(frame);
+	return frame->result;
+}

@@ -1,0 +1,185 @@
+/*
+ * The agent's way in and out, and its one system call instruction. Entered from a stub with the stub's
+ * address in rcx; rcx and r11 are free, as the instruction that was here before clobbers them, and so
+ * are the flags. The stack is the program's: a goroutine's has some 600 bytes left. The labels are for
+ * pull.c, which moves a thread that is stopped anywhere in here back to its own code.
+ */
+#include "iotrace/ring.h"
+
+/* read, write, readv, writev, sendto, recvfrom, sendmsg, recvmsg */
+#define TAPPED ((1 << 0) | (1 << 1) | (1 << 19) | (1 << 20) | (1 << 44) | (1 << 45) | (1 << 46) | (1 << 47))
+
+	.text
+	.globl	tap_entry
+tap_entry:
+	cmpl	$47, %eax
+	ja	tap_untrusted
+	movabsq	$TAPPED, %r11
+	btq	%rax, %r11
+	jnc	tap_untrusted
+	cmpl	$(RING_FDS - 1), %edi
+	ja	tap_untrusted
+	cmpl	$0, RING_CONTROL + RING_DISABLED
+	jne	tap_untrusted
+	movl	%edi, %r11d
+	movzbl	RING_FD_STATES(%r11), %r11d
+	cmpl	$RING_FD_OTHER, %r11d
+	jb	tap_untrusted
+	je	tap_plain
+
+	leaq	-(FRAME_RED_ZONE + FRAME_SIZE)(%rsp), %rsp
+	.globl	tap_lowered
+tap_lowered:
+	movq	%rcx, FRAME_STUB(%rsp)
+	movq	%rax, FRAME_NR(%rsp)
+	movq	%rdi, FRAME_ARGS(%rsp)
+	movq	%rsi, FRAME_ARGS+8(%rsp)
+	movq	%rdx, FRAME_ARGS+16(%rsp)
+	movq	%r10, FRAME_ARGS+24(%rsp)
+	movq	%r8, FRAME_ARGS+32(%rsp)
+	movq	%r9, FRAME_ARGS+40(%rsp)
+	movq	%rbx, FRAME_SAVED(%rsp)
+	movq	%rbp, FRAME_SAVED+8(%rsp)
+	movq	%r12, FRAME_SAVED+16(%rsp)
+	movq	%r13, FRAME_SAVED+24(%rsp)
+	movq	%r14, FRAME_SAVED+32(%rsp)
+	movq	%r15, FRAME_SAVED+40(%rsp)
+	movq	%r11, FRAME_GEN(%rsp)
+	/* and FRAME_TRACED */
+	movq	$0, FRAME_STATE(%rsp)
+	movabsq	$FRAME_MAGIC_VALUE, %r11
+	xorq	%rsp, %r11
+	movq	%r11, FRAME_MAGIC(%rsp)
+	.globl	tap_framed
+tap_framed:
+	movq	%rsp, %rdi
+	call	tap_record
+	.globl	tap_leave
+tap_leave:
+	movq	FRAME_ARGS(%rsp), %rdi
+	movq	FRAME_ARGS+8(%rsp), %rsi
+	movq	FRAME_ARGS+16(%rsp), %rdx
+	movq	FRAME_ARGS+24(%rsp), %r10
+	movq	FRAME_ARGS+32(%rsp), %r8
+	movq	FRAME_ARGS+40(%rsp), %r9
+	movq	FRAME_STUB(%rsp), %rcx
+	movl	FRAME_TRACED(%rsp), %r11d
+	.globl	tap_unmark
+tap_unmark:
+	movq	$0, FRAME_MAGIC(%rsp)
+	leaq	(FRAME_RED_ZONE + FRAME_SIZE)(%rsp), %rsp
+	.globl	tap_raised
+tap_raised:
+	testl	%r11d, %r11d
+	jnz	tap_untrusted
+	jmpq	*STUB_RET(%rcx)
+
+	/* A call that is not ours, or that iotrace has to see: where it is traced, the stack untouched. */
+	.globl	tap_untrusted
+tap_untrusted:
+	leaq	STUB_UNTRUSTED(%rcx), %rcx
+	jmpq	*%rcx
+
+	/* Not a socket: no stop and no record. */
+	.globl	tap_plain
+tap_plain:
+	leaq	-FRAME_RED_ZONE(%rsp), %rsp
+	.globl	tap_plain_lowered
+tap_plain_lowered:
+	pushq	%rcx
+	.globl	tap_plain_syscall
+tap_plain_syscall:
+	syscall
+	.globl	tap_plain_done
+tap_plain_done:
+	popq	%rcx
+	.globl	tap_plain_popped
+tap_plain_popped:
+	leaq	FRAME_RED_ZONE(%rsp), %rsp
+	.globl	tap_plain_raised
+tap_plain_raised:
+	jmpq	*STUB_RET(%rcx)
+
+	/* long tap_syscall(struct ring_frame *): the program's call, from the page that filters trust. */
+	.globl	tap_syscall
+tap_syscall:
+	pushq	%rbx
+	movq	%rdi, %rbx
+	movl	$FRAME_CALLING, FRAME_STATE(%rbx)
+	movq	FRAME_NR(%rbx), %rax
+	movq	FRAME_ARGS(%rbx), %rdi
+	movq	FRAME_ARGS+8(%rbx), %rsi
+	movq	FRAME_ARGS+16(%rbx), %rdx
+	movq	FRAME_ARGS+24(%rbx), %r10
+	movq	FRAME_ARGS+32(%rbx), %r8
+	movq	FRAME_ARGS+40(%rbx), %r9
+	.globl	tap_trusted
+tap_trusted:
+	syscall
+	.globl	tap_returned
+tap_returned:
+	movq	%rax, FRAME_RESULT(%rbx)
+	movl	$FRAME_DONE, FRAME_STATE(%rbx)
+	popq	%rbx
+	ret
+
+	/*
+	 * uint64_t tap_copy(void *to, const void *from, uint64_t len): how many bytes were not copied. A
+	 * fault in it is answered by iotrace, which lets it go on behind the copy.
+	 */
+	.globl	tap_copy
+tap_copy:
+	movq	%rdx, %rcx
+	.globl	tap_copy_begin
+tap_copy_begin:
+	rep movsb
+	.globl	tap_copy_end
+tap_copy_end:
+	movq	%rcx, %rax
+	ret
+
+	/*
+	 * What follows takes from counters that all share and notes it in the frame. Who is stopped
+	 * between the two is found out by the labels: each change is noted exactly once.
+	 */
+
+	/* int64_t tap_take(struct ring_frame *, uint64_t need): credit; what was there before. */
+	.globl	tap_take
+tap_take:
+	movq	%rsi, %rax
+	negq	%rax
+	lock xaddq %rax, RING_HEADER+RING_CREDIT
+	.globl	tap_taken
+tap_taken:
+	addq	%rsi, FRAME_CREDIT(%rdi)
+	ret
+
+	/* void tap_give(struct ring_frame *): all that it has not used. */
+	.globl	tap_give
+tap_give:
+	xorl	%esi, %esi
+	xchgq	%rsi, FRAME_CREDIT(%rdi)
+	.globl	tap_giving
+tap_giving:
+	lock addq %rsi, RING_HEADER+RING_CREDIT
+	.globl	tap_given
+tap_given:
+	ret
+
+	/* uint64_t tap_reserve(struct ring_frame *, uint64_t size): a place in the ring, for credit. */
+	.globl	tap_reserve
+tap_reserve:
+	movq	%rsi, %rax
+	lock xaddq %rax, RING_HEADER+RING_HEAD
+	.globl	tap_reserved
+tap_reserved:
+	movq	%rax, FRAME_POSITION(%rdi)
+	.globl	tap_placed
+tap_placed:
+	subq	%rsi, FRAME_CREDIT(%rdi)
+	.globl	tap_charged
+tap_charged:
+	movq	%rsi, FRAME_RESERVED(%rdi)
+	ret
+
+	.section .note.GNU-stack, "", @progbits

@@ -1,0 +1,88 @@
+/* On processors for which there is no agent. */
+#include "tap/tap.h"
+
+struct tap *tap_new(struct tracer *tracer, const struct tap_ops *ops, void *ctx,
+		    const struct tap_options *options, const char **ret_why)
+{
+	(void)tracer;
+	(void)ops;
+	(void)ctx;
+	(void)options;
+	*ret_why = "it is for x86-64 only";
+	return NULL;
+}
+
+void tap_free(struct tap *tap)
+{
+	(void)tap;
+}
+
+bool tap_site(struct tap *tap, struct task *task, bool begin)
+{
+	(void)begin;
+	(void)tap;
+	(void)task;
+	return false;
+}
+
+void tap_fd(struct tap *tap, struct proc *proc, int fd, int state)
+{
+	(void)tap;
+	(void)proc;
+	(void)fd;
+	(void)state;
+}
+
+uint8_t tap_fd_state(const struct tap *tap, const struct proc *proc, int fd)
+{
+	(void)tap;
+	(void)proc;
+	(void)fd;
+	return RING_FD_UNKNOWN;
+}
+
+void tap_refuse(struct tap *tap, struct proc *proc)
+{
+	(void)tap;
+	(void)proc;
+}
+
+void tap_fork(struct tap *tap, struct task *parent, struct task *child, uint64_t flags)
+{
+	(void)tap;
+	(void)parent;
+	(void)child;
+	(void)flags;
+}
+
+void tap_exec(struct tap *tap, struct proc *proc)
+{
+	(void)tap;
+	(void)proc;
+}
+
+void tap_gone(struct tap *tap, struct task *task, bool last)
+{
+	(void)tap;
+	(void)task;
+	(void)last;
+}
+
+bool tap_before(struct tap *tap, struct task *task, struct stop stop)
+{
+	(void)tap;
+	(void)task;
+	(void)stop;
+	return false;
+}
+
+void tap_drain(struct tap *tap)
+{
+	(void)tap;
+}
+
+void tap_get_stats(const struct tap *tap, struct tap_stats *ret_stats)
+{
+	(void)tap;
+	*ret_stats = (struct tap_stats){ 0 };
+}

@@ -1,0 +1,376 @@
+/*
+ * A thread that is stopped inside the agent is put back to its own code, in front of its call or behind
+ * it, with the registers that it would have there: then signal handlers, unwinders, profilers and the
+ * kernel's restarting of calls see what they would without us. Its record is finished from here.
+ */
+#include "abi/regs.h"
+#include "tap/agent_blob.h"
+#include "tap/state.h"
+#include "tracer/space_io.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/ptrace.h>
+
+/* How far above the stack pointer the frame can be: the agent's own stack. */
+#define STACK_MAX 1024
+
+/* SYS_SECCOMP of asm-generic/siginfo.h, which glibc does not have. */
+#define TRAPPED_BY_SECCOMP 1
+
+#define LENGTH 2 /* of a system call instruction */
+
+struct pull {
+	struct tap *tap;
+	struct tapped *tapped;
+	struct task *task;
+	struct regs regs;
+	struct user_regs_struct *user;
+	uint64_t site;
+	uint64_t stub;
+	bool dying;   /* nobody will go on */
+	bool fault;   /* of the agent's own: its call is left to the tracer */
+	bool refused; /* the call was trapped by a filter of the program's */
+};
+
+static bool is_restart(const struct pull *pull)
+{
+	int64_t ret = (int64_t)pull->user->rax;
+
+	return (int64_t)pull->user->orig_rax >= 0 && ret <= -512 && ret >= -516;
+}
+
+/* In front of the call; it has not been made. */
+static void to_front(struct pull *pull, uint64_t nr)
+{
+	pull->user->rax = nr;
+	pull->user->rip = pull->fault ? pull->stub + STUB_UNTRUSTED : pull->site;
+}
+
+/* Behind it; rax is what the program, or the kernel that will restart it, is to find. */
+static void to_back(struct pull *pull)
+{
+	pull->user->rip = pull->site + LENGTH;
+	/* As the instruction leaves them. */
+	pull->user->rcx = pull->site + LENGTH;
+	pull->user->r11 = pull->user->eflags;
+}
+
+static bool find_stub(struct pull *pull, uint64_t addr)
+{
+	pull->stub = addr;
+	pull->site = (uint64_t)(uintptr_t)map_get(&pull->tapped->stubs, addr);
+	return pull->site != 0;
+}
+
+static bool finish(struct pull *pull)
+{
+	if (pull->dying)
+		return true;
+	pull->tap->stats.pulled++;
+	return !regs_set(pull->task->tid, &pull->regs);
+}
+
+/* In the entry, before the frame is there: only the stack pointer has changed. */
+static void from_entry(struct pull *pull)
+{
+	if (!find_stub(pull, pull->user->rcx))
+		return;
+	if (pull->user->rip >= TAP_LOWERED_AT)
+		pull->user->rsp += FRAME_RED_ZONE + FRAME_SIZE;
+	to_front(pull, pull->user->rax);
+	finish(pull);
+}
+
+static void from_untrusted(struct pull *pull)
+{
+	if (!find_stub(pull, pull->user->rcx) && !find_stub(pull, pull->user->rcx - STUB_UNTRUSTED))
+		return;
+	to_front(pull, pull->user->rax);
+	finish(pull);
+}
+
+/* The end, when the stack pointer is the program's again. */
+static void from_raised(struct pull *pull)
+{
+	if (!find_stub(pull, pull->user->rcx))
+		return;
+	if (pull->user->r11)
+		to_front(pull, pull->user->rax);
+	else
+		to_back(pull);
+	finish(pull);
+}
+
+static void from_plain(struct pull *pull)
+{
+	uint64_t ip = pull->user->rip, stub = pull->user->rcx;
+	bool pushed = ip == TAP_PLAIN_SYSCALL_AT || ip == TAP_PLAIN_DONE_AT;
+	bool lowered = ip > TAP_PLAIN_AT && ip < TAP_PLAIN_RAISED_AT;
+
+	if (pushed && space_peek(pull->task->proc, pull->user->rsp, &stub, sizeof(stub)))
+		return;
+	if (!find_stub(pull, stub))
+		return;
+	pull->user->rsp += (lowered ? FRAME_RED_ZONE : 0) + (pushed ? sizeof(stub) : 0);
+	if (ip <= TAP_PLAIN_SYSCALL_AT)
+		to_front(pull, pull->user->rax);
+	else
+		to_back(pull);
+	finish(pull);
+}
+
+static bool find_frame(const struct pull *pull, uint64_t *ret_addr, struct ring_frame *ret_frame)
+{
+	uint64_t words[STACK_MAX / 8], addr = pull->user->rsp & ~7ULL;
+	size_t len = sizeof(words);
+
+	/* It may have no magic any more. */
+	if (pull->user->rip >= TAP_LEAVE_AT && pull->user->rip < TAP_RAISED_AT) {
+		*ret_addr = pull->user->rsp;
+		return !space_peek(pull->task->proc, *ret_addr, ret_frame, sizeof(*ret_frame));
+	}
+	/* The stack may end before that. */
+	while (len && space_peek(pull->task->proc, addr, words, len))
+		len -= 64;
+	for (size_t i = 0; i < len / 8; i++) {
+		if (words[i] != (FRAME_MAGIC_VALUE ^ (addr + i * 8)))
+			continue;
+		*ret_addr = addr + i * 8;
+		return !space_peek(pull->task->proc, *ret_addr, ret_frame, sizeof(*ret_frame));
+	}
+	return false;
+}
+
+/* What is in registers only, between a change of a shared counter and its note in the frame. */
+static void complete_frame(const struct pull *pull, struct ring_frame *frame)
+{
+	uint64_t ip = pull->user->rip, amount = pull->user->rsi;
+
+	if (ip == TAP_TAKEN_AT || ip == TAP_GIVING_AT)
+		frame->credit += amount;
+	if (ip == TAP_RESERVED_AT)
+		frame->position = pull->user->rax;
+	if (ip == TAP_RESERVED_AT || ip == TAP_PLACED_AT)
+		frame->credit -= amount;
+	if (ip == TAP_RESERVED_AT || ip == TAP_PLACED_AT || ip == TAP_CHARGED_AT)
+		frame->reserved = amount;
+}
+
+/* A record that is being written: it is there, or its place is made a hole that readers skip. */
+static void settle_record(const struct pull *pull, struct ring_frame *frame)
+{
+	struct ring *ring = pull->tapped->ring;
+
+	if (!frame->reserved)
+		return;
+	if (drain_was_published(ring, frame->position)) {
+		frame->written = frame->target;
+		frame->told = 1;
+	} else {
+		drain_fill_hole(ring, frame->position, frame->reserved);
+	}
+	/* Before what is told of the frame: its earlier records. */
+	drain_ring(pull->tap, ring, false);
+}
+
+static void give_credit(const struct pull *pull, const struct ring_frame *frame)
+{
+	if (frame->credit <= RING_SIZE)
+		atomic_fetch_add(&pull->tapped->ring->header->credit, (int64_t)frame->credit);
+}
+
+static bool was_made(const struct pull *pull, const struct ring_frame *frame)
+{
+	uint64_t ip = pull->user->rip;
+
+	if (frame->state == FRAME_BEFORE)
+		return false;
+	return frame->state != FRAME_CALLING || ip < TAP_SYSCALL_AT || ip >= TAP_RETURNED_AT;
+}
+
+/* The call has not ended and will be made anew, or fail with EINTR: the tracer finds out which. */
+static void suspend(struct pull *pull, const struct ring_frame *frame)
+{
+	struct task *task = pull->task;
+
+	task->call.abi = pull->tap->abi;
+	task->call.row = abi_row(pull->tap->abi, frame->nr);
+	task->call.nr = frame->nr;
+	memcpy(task->call.args, frame->args, sizeof(task->call.args));
+	task->call.ip = pull->site + LENGTH;
+	task->call.sp = pull->user->rsp;
+	if (task->call.row)
+		tracer_suspend_call(pull->tap->tracer, task);
+}
+
+static bool is_all_told(const struct tap *tap, const struct ring_frame *frame, int64_t result)
+{
+	if (frame->state == FRAME_PUBLISHED || (result == -EAGAIN && !tap->options.errors))
+		return true;
+	return frame->told && !drain_left(tap, frame, result);
+}
+
+static void restore(const struct pull *pull, const struct ring_frame *frame, uint64_t addr)
+{
+	struct user_regs_struct *user = pull->user;
+
+	user->rdi = frame->args[0];
+	user->rsi = frame->args[1];
+	user->rdx = frame->args[2];
+	user->r10 = frame->args[3];
+	user->r8 = frame->args[4];
+	user->r9 = frame->args[5];
+	user->rbx = frame->saved[0];
+	user->rbp = frame->saved[1];
+	user->r12 = frame->saved[2];
+	user->r13 = frame->saved[3];
+	user->r14 = frame->saved[4];
+	user->r15 = frame->saved[5];
+	user->rsp = addr + FRAME_SIZE + FRAME_RED_ZONE;
+}
+
+/* In the middle: what the program had is in the frame. */
+static void from_frame(struct pull *pull)
+{
+	const uint64_t none = 0;
+	struct ring_frame frame;
+	uint64_t addr, sp;
+	int64_t result;
+
+	if (!find_frame(pull, &addr, &frame) || !find_stub(pull, frame.stub))
+		return;
+	sp = addr + FRAME_SIZE + FRAME_RED_ZONE;
+	complete_frame(pull, &frame);
+	settle_record(pull, &frame);
+	give_credit(pull, &frame);
+	result = frame.state == FRAME_CALLING ? (int64_t)pull->user->rax : frame.result;
+	if (frame.traced || !was_made(pull, &frame)) {
+		restore(pull, &frame, addr);
+		to_front(pull, frame.nr);
+	} else if (frame.state == FRAME_CALLING && (is_restart(pull) || pull->refused)) {
+		restore(pull, &frame, addr);
+		to_back(pull);
+		if (!pull->refused && !pull->dying)
+			suspend(pull, &frame);
+	} else {
+		if (!is_all_told(pull->tap, &frame, result))
+			drain_frame(pull->tap, pull->tapped, pull->task, &frame, sp, result);
+		restore(pull, &frame, addr);
+		pull->user->rax = (uint64_t)result;
+		to_back(pull);
+	}
+	if (finish(pull) && !pull->dying)
+		space_poke(pull->task->proc, addr, &none, sizeof(none));
+}
+
+static void from_text(struct pull *pull)
+{
+	uint64_t ip = pull->user->rip;
+
+	if (ip < TAP_FRAMED_AT)
+		from_entry(pull);
+	else if (ip >= TAP_RAISED_AT && ip < TAP_UNTRUSTED_AT)
+		from_raised(pull);
+	else if (ip >= TAP_UNTRUSTED_AT && ip < TAP_PLAIN_AT)
+		from_untrusted(pull);
+	else if (ip >= TAP_PLAIN_AT && ip < TAP_SYSCALL_AT)
+		from_plain(pull);
+	else
+		from_frame(pull);
+}
+
+/* In a stub, at one of its four instructions. */
+static bool from_stub(struct pull *pull)
+{
+	static const uint8_t before[] = { 0, 7, STUB_UNTRUSTED };
+	uint64_t ip = pull->user->rip;
+
+	for (size_t i = 0; i < sizeof(before); i++)
+		if (find_stub(pull, ip - before[i])) {
+			to_front(pull, pull->user->rax);
+			return finish(pull);
+		}
+	if (!find_stub(pull, ip - STUB_UNTRUSTED - LENGTH))
+		return false;
+	to_back(pull);
+	return finish(pull);
+}
+
+/* Between a short jump and the long one. */
+static bool from_hole(struct pull *pull)
+{
+	pull->site = (uint64_t)(uintptr_t)map_get(&pull->tapped->holes, pull->user->rip);
+	if (!pull->site)
+		return false;
+	pull->user->rip = pull->site;
+	return finish(pull);
+}
+
+/* A trap that stood at a site while it was changed: by now there is a jump. */
+static bool from_trap(struct pull *pull)
+{
+	uint64_t site = pull->user->rip - 1;
+	uint8_t code = 0;
+
+	if (!map_get(&pull->tapped->sites, site) ||
+	    space_peek(pull->task->proc, site, &code, sizeof(code)) || code == 0xcc)
+		return false;
+	pull->user->rip = site;
+	return finish(pull);
+}
+
+/* si_code is positive where the kernel made the signal for what the thread did. */
+static bool is_own_fault(const siginfo_t *info)
+{
+	return (info->si_signo == SIGSEGV || info->si_signo == SIGBUS) && info->si_code > 0;
+}
+
+/* The address of the call that a filter has trapped is part of what the program is told. */
+static void move_trap(const struct pull *pull, siginfo_t *info)
+{
+	if (!pull->refused || !pull->site)
+		return;
+	info->si_call_addr = (void *)(uintptr_t)(pull->site + LENGTH);
+	ptrace(PTRACE_SETSIGINFO, pull->task->tid, 0, info);
+}
+
+static bool in_text(uint64_t ip)
+{
+	return ip >= RING_TEXT && ip < RING_TEXT + RING_TEXT_SIZE;
+}
+
+static bool go_behind_copy(struct pull *pull)
+{
+	pull->user->rip = TAP_COPY_END_AT;
+	return !regs_set(pull->task->tid, &pull->regs);
+}
+
+bool pull_out(struct tap *tap, struct tapped *tapped, struct task *task, struct stop stop)
+{
+	struct pull pull = { .tap = tap, .tapped = tapped, .task = task };
+	siginfo_t info = { 0 };
+
+	pull.user = &pull.regs.user;
+	pull.dying = stop.kind == STOP_EXIT;
+	if (regs_get(task->tid, &pull.regs))
+		return false;
+	if (stop.kind == STOP_SIGNAL && stop.code == SIGTRAP && from_trap(&pull))
+		return true;
+	if (!in_text(pull.user->rip)) {
+		if (!from_stub(&pull))
+			from_hole(&pull);
+		return false;
+	}
+	if (stop.kind == STOP_SIGNAL)
+		ptrace(PTRACE_GETSIGINFO, task->tid, 0, &info);
+	pull.fault = is_own_fault(&info);
+	pull.refused = info.si_signo == SIGSYS && info.si_code == TRAPPED_BY_SECCOMP;
+	if (pull.fault && pull.user->rip >= TAP_COPY_BEGIN_AT && pull.user->rip < TAP_COPY_END_AT)
+		return go_behind_copy(&pull);
+	from_text(&pull);
+	move_trap(&pull, &info);
+	return pull.fault && pull.site;
+}

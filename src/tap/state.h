@@ -1,0 +1,99 @@
+/* What the tap's own files share. */
+#ifndef TAP_STATE_H
+#define TAP_STATE_H
+
+#include "base/map.h"
+#include "tap/tap.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+/* One memory that agents write to; shared by a process and its forked children. */
+struct ring {
+	struct ring *next;
+	unsigned int refs; /* processes */
+	struct ring_header *header;
+	uint8_t *data; /* mapped twice */
+	uint64_t tail;
+	uint64_t
+		stuck; /* CLOCK_MONOTONIC since when nothing was published at the tail; 0: it was */
+	uint64_t again; /* that were counted already */
+};
+
+/* A page of stubs. */
+struct stub_page {
+	uint64_t addr;
+	uint8_t used[4096 / 8]; /* a bit per byte */
+};
+
+/* A process that has the agent. */
+struct tapped {
+	struct proc *proc;
+	struct ring *ring;
+	uint32_t number;     /* ring_control.process */
+	bool refused;        /* not tapped, and not tried again */
+	bool ready;          /* the agent is in place */
+	unsigned int vforks; /* children that run in its memory */
+	struct map threads;  /* fs base → struct task */
+	struct map keys;     /* tid → fs base */
+	struct map fds;      /* descriptor → state, as in its memory */
+	struct map gens;     /* descriptor → the last number that stood for a socket */
+	struct map sites;    /* addresses that were patched, or cannot be */
+	struct map stubs;    /* by address: the site they belong to */
+	struct map holes;    /* of caves, by address: the site they belong to */
+	struct map partials; /* by fs base: calls whose payload comes in several records; drain.c */
+	struct map pages;    /* struct stub_page */
+};
+
+struct tap {
+	struct tracer *tracer;
+	const struct tap_ops *ops;
+	void *ctx;
+	struct tap_options options;
+	struct map procs;   /* by pid: struct tapped */
+	struct map numbers; /* by number: struct tapped */
+	struct map vforked; /* by pid of a child: the parent's struct tapped */
+	uint32_t next_number;
+	struct ring *rings;
+	pthread_mutex_t lock; /* rings: the ticker looks at them */
+	pthread_t ticker;
+	atomic_bool ended;
+	struct tap_stats stats;
+	double ns_per_tick;
+	uint64_t base_tsc, base_ns; /* a pair of readings of long ago */
+	uint64_t now_tsc, now_ns;   /* and of the last look: CLOCK_REALTIME */
+	const struct abi *abi;
+};
+
+/* tap.c */
+struct tapped *tapped_of(struct tap *tap, const struct proc *proc);
+uint64_t tap_ticks(void);
+
+/* setup.c: puts the agent into the process of a task AT_ENTRY. 0 or -errno. */
+int setup_process(struct tap *tap, struct tapped *tapped, struct task *task);
+void setup_ring_put(struct tap *tap, struct ring *ring);
+
+/* thread.c: makes a thread known to the agent, and unknown. */
+void thread_register(struct tapped *tapped, struct task *task);
+void thread_forget(struct tapped *tapped, pid_t tid, bool alive);
+
+/* patch.c: changes the site of the call that the task is at. 0, or -errno where it stays as it is. */
+int patch_site(struct tap *tap, struct tapped *tapped, struct task *task, uint64_t site);
+
+/* drain.c: with `ends` nobody is left who could fill the holes. */
+void drain_ring(struct tap *tap, struct ring *ring, bool ends);
+/* Frees what is left of calls that were never finished. */
+void drain_done(struct tapped *tapped);
+/* Bytes of the call's payload that are not told yet. */
+uint64_t drain_left(const struct tap *tap, const struct ring_frame *frame, int64_t result);
+/* Tells a call whose record the agent has not written, or not all of it. */
+void drain_frame(struct tap *tap, struct tapped *tapped, struct task *task,
+		 const struct ring_frame *frame, uint64_t sp, int64_t result);
+/* The record that was to be there will not be written. */
+void drain_fill_hole(struct ring *ring, uint64_t position, uint64_t size);
+bool drain_was_published(const struct ring *ring, uint64_t position);
+
+/* pull.c: true if the task's signal was the agent's own fault, which was put right. */
+bool pull_out(struct tap *tap, struct tapped *tapped, struct task *task, struct stop stop);
+
+#endif

@@ -1,0 +1,399 @@
+#include "tap/tap.h"
+
+#include "base/clock.h"
+#include "base/own.h"
+#include "base/proc.h"
+#include "tap/state.h"
+#include "tracer/space_io.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <time.h>
+
+/* asm/hwcap2.h: user code may read its fs base. */
+#define HWCAP2_FSGSBASE (1UL << 1)
+
+/* How often the rings are looked at while there is something, and while there is not. */
+#define BUSY_NS 2000000L
+#define IDLE_NS 10000000L
+
+uint64_t tap_ticks(void)
+{
+	return __builtin_ia32_rdtsc();
+}
+
+static bool clock_is_tsc(void)
+{
+	char name[32];
+
+	return proc_read_file("/sys/devices/system/clocksource/clocksource0/current_clocksource",
+			      name, sizeof(name)) > 0 &&
+	       !strncmp(name, "tsc", 3);
+}
+
+static const char *why_not(void)
+{
+	if (!(getauxval(AT_HWCAP2) & HWCAP2_FSGSBASE))
+		return "the processor or the kernel (5.9) lacks FSGSBASE";
+	if (!clock_is_tsc())
+		return "the clock source is not the processor's time stamp counter";
+	return NULL;
+}
+
+/* Good to a few parts in 10 000 at first, and better with every look at the clock. */
+static void calibrate(struct tap *tap)
+{
+	const struct timespec nap = { .tv_nsec = 2000000 };
+
+	tap->base_tsc = tap_ticks();
+	tap->base_ns = clock_read(CLOCK_MONOTONIC_RAW);
+	nanosleep(&nap, NULL);
+	tap->ns_per_tick = (double)(clock_read(CLOCK_MONOTONIC_RAW) - tap->base_ns) /
+			   (double)(tap_ticks() - tap->base_tsc);
+}
+
+static bool has_something(const struct ring *ring)
+{
+	return atomic_load_explicit(&ring->header->head, memory_order_relaxed) !=
+	       atomic_load_explicit(&ring->header->tail, memory_order_relaxed);
+}
+
+/* The tracer waits for stops, and the agents make none: somebody has to tell it of their records. */
+static void *ticker_main(void *ctx)
+{
+	struct timespec nap = { .tv_nsec = IDLE_NS };
+	struct tap *tap = ctx;
+	bool any;
+
+	while (!atomic_load(&tap->ended)) {
+		nanosleep(&nap, NULL);
+		pthread_mutex_lock(&tap->lock);
+		any = false;
+		for (const struct ring *ring = tap->rings; ring; ring = ring->next)
+			any |= has_something(ring);
+		pthread_mutex_unlock(&tap->lock);
+		nap.tv_nsec = any ? BUSY_NS : IDLE_NS;
+		if (any)
+			tracer_kick(tap->tracer);
+	}
+	return NULL;
+}
+
+static void start_ticker(struct tap *tap)
+{
+	sigset_t all, before;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	pthread_create(&tap->ticker, NULL, ticker_main, tap);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+struct tap *tap_new(struct tracer *tracer, const struct tap_ops *ops, void *ctx,
+		    const struct tap_options *options, const char **ret_why)
+{
+	struct tap *tap;
+
+	*ret_why = why_not();
+	if (*ret_why)
+		return NULL;
+	tap = own_zalloc(sizeof(*tap));
+	tap->tracer = tracer;
+	tap->ops = ops;
+	tap->ctx = ctx;
+	tap->options = *options;
+	tap->next_number = 1;
+	for (tap->abi = abi_native; strcmp(tap->abi->name, "x86_64") != 0;)
+		tap->abi++;
+	pthread_mutex_init(&tap->lock, NULL);
+	calibrate(tap);
+	return tap;
+}
+
+static void tapped_free(struct tap *tap, struct tapped *tapped)
+{
+	if (tapped->ring)
+		setup_ring_put(tap, tapped->ring);
+	map_take(&tap->numbers, tapped->number);
+	MAP_FOR_EACH(child, &tap->vforked)
+		if (map_value(child) == tapped)
+			map_take(&tap->vforked, map_key(child));
+	drain_done(tapped);
+	MAP_FOR_EACH(node, &tapped->pages)
+		free(map_value(node));
+	map_done(&tapped->threads);
+	map_done(&tapped->keys);
+	map_done(&tapped->fds);
+	map_done(&tapped->gens);
+	map_done(&tapped->sites);
+	map_done(&tapped->stubs);
+	map_done(&tapped->holes);
+	map_done(&tapped->pages);
+	free(tapped);
+}
+
+void tap_free(struct tap *tap)
+{
+	if (!tap)
+		return;
+	atomic_store(&tap->ended, true);
+	if (tap->ticker)
+		pthread_join(tap->ticker, NULL);
+	MAP_FOR_EACH(node, &tap->procs)
+		tapped_free(tap, map_value(node));
+	map_done(&tap->procs);
+	map_done(&tap->numbers);
+	map_done(&tap->vforked);
+	pthread_mutex_destroy(&tap->lock);
+	free(tap);
+}
+
+struct tapped *tapped_of(struct tap *tap, const struct proc *proc)
+{
+	return map_get(&tap->procs, (uint64_t)proc->pid);
+}
+
+static struct tapped *tapped_new(struct tap *tap, struct proc *proc)
+{
+	struct tapped *tapped = own_zalloc(sizeof(*tapped));
+
+	tapped->proc = proc;
+	tapped->number = tap->next_number++;
+	map_put(&tap->procs, (uint64_t)proc->pid, tapped);
+	map_put(&tap->numbers, tapped->number, tapped);
+	return tapped;
+}
+
+/* Of a process that the stop engine has by its filter alone, in 64-bit code. */
+static bool may_be_tapped(const struct task *task)
+{
+	return !task->proc->attached && !task->proc->follow_all && task->proc->wide &&
+	       !strcmp(task->call.abi->name, "x86_64") && !space_is_shared(task->proc);
+}
+
+bool tap_site(struct tap *tap, struct task *task, bool begin)
+{
+	struct tapped *tapped = tapped_of(tap, task->proc);
+	uint64_t site = task->call.ip - 2;
+
+	if (task->at != AT_ENTRY || !may_be_tapped(task))
+		return false;
+	if (!tapped && begin)
+		tapped = tapped_new(tap, task->proc);
+	if (!tapped || tapped->refused || (!tapped->ready && !begin))
+		return false;
+	if (!tapped->ready && setup_process(tap, tapped, task)) {
+		tapped->refused = true;
+		return task->retry;
+	}
+	if (!tap->ticker)
+		start_ticker(tap);
+	thread_register(tapped, task);
+	/* A call that the agent has left to us comes from its site's stub. */
+	if (!map_get(&tapped->sites, site) && !map_get(&tapped->stubs, site - STUB_UNTRUSTED)) {
+		bool good = !patch_site(tap, tapped, task, site);
+
+		map_put(&tapped->sites, site, tapped);
+		tap->stats.sites += good;
+		tap->stats.refused += !good;
+	}
+	return task->retry;
+}
+
+static void write_state(struct tapped *tapped, int fd, uint8_t state)
+{
+	space_poke(tapped->proc, RING_FD_STATES + (uint64_t)fd, &state, sizeof(state));
+}
+
+/* The next number that stands for a socket at this descriptor. */
+static uint8_t next_gen(struct tapped *tapped, int fd)
+{
+	uintptr_t gen = (uintptr_t)map_get(&tapped->gens, (uint32_t)fd);
+
+	gen = gen < RING_FD_SOCKET || gen == UINT8_MAX ? RING_FD_SOCKET : gen + 1;
+	map_put(&tapped->gens, (uint32_t)fd, (void *)gen);
+	return (uint8_t)gen;
+}
+
+void tap_fd(struct tap *tap, struct proc *proc, int fd, int state)
+{
+	struct tapped *tapped = tapped_of(tap, proc);
+	uint8_t byte = (uint8_t)state;
+	uintptr_t old;
+
+	if (!tapped || !tapped->ready || fd < 0 || fd >= RING_FDS)
+		return;
+	old = (uintptr_t)map_get(&tapped->fds, (uint32_t)fd);
+	if (state != RING_FD_SOCKET && old == (uintptr_t)state)
+		return;
+	if (state == RING_FD_SOCKET)
+		byte = next_gen(tapped, fd);
+	if (byte)
+		map_put(&tapped->fds, (uint32_t)fd, (void *)(uintptr_t)byte);
+	else
+		map_take(&tapped->fds, (uint32_t)fd);
+	write_state(tapped, fd, byte);
+}
+
+uint8_t tap_fd_state(const struct tap *tap, const struct proc *proc, int fd)
+{
+	const struct tapped *tapped = map_get(&tap->procs, (uint64_t)proc->pid);
+
+	return tapped ? (uint8_t)(uintptr_t)map_get(&tapped->fds, (uint32_t)fd) : RING_FD_UNKNOWN;
+}
+
+/* Tells the agent whether it is to leave all calls to us. */
+static void write_disabled(struct tapped *tapped)
+{
+	const uint32_t disabled = tapped->refused || tapped->vforks;
+
+	if (tapped->ready)
+		space_poke(tapped->proc, RING_CONTROL + RING_DISABLED, &disabled, sizeof(disabled));
+}
+
+static void refuse(struct tapped *tapped)
+{
+	tapped->refused = true;
+	write_disabled(tapped);
+}
+
+void tap_refuse(struct tap *tap, struct proc *proc)
+{
+	struct tapped *tapped = tapped_of(tap, proc);
+
+	refuse(tapped ? tapped : tapped_new(tap, proc));
+}
+
+static void copy_map(struct map *to, const struct map *from)
+{
+	MAP_FOR_EACH(node, from)
+		map_put(to, map_key(node), map_value(node));
+}
+
+/* The child has a copy of all, and threads of its own; its control block is told at its first stop. */
+static void fork_tapped(struct tap *tap, struct tapped *from, struct proc *child)
+{
+	struct tapped *tapped = tapped_new(tap, child);
+
+	tapped->ring = from->ring;
+	tapped->ring->refs++;
+	tapped->ready = true;
+	tapped->refused = from->refused;
+	copy_map(&tapped->fds, &from->fds);
+	copy_map(&tapped->gens, &from->gens);
+	copy_map(&tapped->sites, &from->sites);
+	copy_map(&tapped->stubs, &from->stubs);
+	copy_map(&tapped->holes, &from->holes);
+	MAP_FOR_EACH(node, &from->pages) {
+		struct stub_page *page = own_alloc(sizeof(*page));
+
+		*page = *(struct stub_page *)map_value(node);
+		map_put(&tapped->pages, map_key(node), page);
+	}
+}
+
+static void tell_child(struct tapped *tapped)
+{
+	static const uint64_t none[RING_THREADS];
+
+	space_poke(tapped->proc, RING_CONTROL + offsetof(struct ring_control, process),
+		   &tapped->number, sizeof(tapped->number));
+	space_poke(tapped->proc, RING_CONTROL + offsetof(struct ring_control, threads), none,
+		   sizeof(none));
+}
+
+/* Until it executes or ends, a child in the same memory looks to the agent like its parent. */
+static void vfork_begin(struct tap *tap, struct tapped *parent, const struct proc *child)
+{
+	parent->vforks++;
+	map_put(&tap->vforked, (uint64_t)child->pid, parent);
+	write_disabled(parent);
+}
+
+static void vfork_end(struct tap *tap, const struct proc *child)
+{
+	struct tapped *parent = map_take(&tap->vforked, (uint64_t)child->pid);
+
+	if (!parent)
+		return;
+	parent->vforks--;
+	write_disabled(parent);
+}
+
+void tap_fork(struct tap *tap, struct task *parent, struct task *child, uint64_t flags)
+{
+	struct tapped *tapped = tapped_of(tap, parent->proc);
+
+	if (child->proc == parent->proc)
+		return;
+	/* Closes by one change the other's descriptors. */
+	if (flags & CLONE_FILES) {
+		tap_refuse(tap, parent->proc);
+		tap_refuse(tap, child->proc);
+	}
+	if (!tapped || !tapped->ready)
+		return;
+	if (flags & CLONE_VM) {
+		vfork_begin(tap, tapped, child->proc);
+	} else if (!tapped_of(tap, child->proc)) {
+		fork_tapped(tap, tapped, child->proc);
+		tell_child(tapped_of(tap, child->proc));
+	}
+}
+
+static void forget(struct tap *tap, struct proc *proc)
+{
+	struct tapped *tapped = map_take(&tap->procs, (uint64_t)proc->pid);
+
+	vfork_end(tap, proc);
+	if (tapped)
+		tapped_free(tap, tapped);
+}
+
+void tap_exec(struct tap *tap, struct proc *proc)
+{
+	tap_drain(tap);
+	forget(tap, proc);
+}
+
+void tap_gone(struct tap *tap, struct task *task, bool last)
+{
+	struct tapped *tapped = tapped_of(tap, task->proc);
+
+	tap_drain(tap);
+	if (tapped)
+		thread_forget(tapped, task->tid, !last);
+	if (last)
+		forget(tap, task->proc);
+}
+
+void tap_drain(struct tap *tap)
+{
+	for (struct ring *ring = tap->rings; ring; ring = ring->next)
+		drain_ring(tap, ring, false);
+}
+
+bool tap_before(struct tap *tap, struct task *task, struct stop stop)
+{
+	struct tapped *tapped = tapped_of(tap, task->proc);
+	bool ours = false;
+
+	tap_drain(tap);
+	if (!tapped || !tapped->ready)
+		return false;
+	if (stop.kind == STOP_SIGNAL || stop.kind == STOP_EVENT || stop.kind == STOP_GROUP ||
+	    stop.kind == STOP_EXIT)
+		ours = pull_out(tap, tapped, task, stop);
+	/* Another thread can get its fs base as soon as it is gone. */
+	if (stop.kind == STOP_EXIT)
+		thread_forget(tapped, task->tid, true);
+	return ours;
+}
+
+void tap_get_stats(const struct tap *tap, struct tap_stats *ret_stats)
+{
+	*ret_stats = tap->stats;
+}

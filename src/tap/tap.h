@@ -1,0 +1,85 @@
+/*
+ * The tap: calls on sockets are made and recorded inside the process, by an agent that is injected
+ * when it first moves bytes on a socket, and iotrace reads a ring. What the agent cannot do, and what
+ * it does not know, it leaves to the stop engine. x86-64 only.
+ *
+ * Life: tap_new; tap_site at the entries of data calls, which sets processes up and patches sites;
+ * tap_fd as descriptors come and go; tap_before at every stop; tap_free.
+ */
+#ifndef TAP_TAP_H
+#define TAP_TAP_H
+
+#include "iotrace/ring.h"
+#include "tracer/stop.h"
+#include "tracer/tracer.h"
+
+struct tap;
+
+/* A call that the agent has made. */
+struct tap_call {
+	const struct sys_row *row;
+	struct ring_record record; /* a copy: the ring's own can change under us */
+	const uint8_t *payload;    /* record.payload bytes, valid during the call */
+	uint64_t time;             /* when it returned, since the epoch */
+	uint64_t dur;              /* nanoseconds */
+};
+
+struct tap_ops {
+	/* In the order of the ring. The task may be running, or be about to end. */
+	void (*call)(void *ctx, struct task *task, const struct tap_call *call);
+	/* Records whose thread or process nobody knows, or that were overwritten by the program. */
+	void (*lost)(void *ctx, uint64_t bytes, uint64_t calls);
+};
+
+struct tap_options {
+	bool errors;        /* EAGAIN is recorded */
+	uint64_t max_bytes; /* to be kept of one call; 0: all */
+};
+
+/*
+ * NULL where this machine cannot do it, and why in *ret_why (no stable time stamp counter, no
+ * FSGSBASE, another processor).
+ */
+struct tap *tap_new(struct tracer *tracer, const struct tap_ops *ops, void *ctx,
+		    const struct tap_options *options, const char **ret_why);
+void tap_free(struct tap *tap);
+
+/*
+ * A data call is at its entry. Sets its process up (if `begin`), makes the thread known and patches the
+ * site, each if that is not done yet. True: the call will be made again.
+ */
+bool tap_site(struct tap *tap, struct task *task, bool begin);
+
+/* What a descriptor of the process is now: RING_FD_UNKNOWN, RING_FD_OTHER, RING_FD_SOCKET. */
+void tap_fd(struct tap *tap, struct proc *proc, int fd, int state);
+
+/* The state that records of that descriptor bear now; RING_FD_UNKNOWN without a tap. */
+uint8_t tap_fd_state(const struct tap *tap, const struct proc *proc, int fd);
+
+/* The process's descriptors are shared with others, or cannot be known: it is not tapped. */
+void tap_refuse(struct tap *tap, struct proc *proc);
+
+void tap_fork(struct tap *tap, struct task *parent, struct task *child, uint64_t flags);
+void tap_exec(struct tap *tap, struct proc *proc);
+void tap_gone(struct tap *tap, struct task *task, bool last);
+
+/*
+ * Before any stop is handled: takes what is in the rings, and moves a thread that is inside the agent
+ * back to its own code. True: the signal of this stop was the agent's, and is not to be delivered.
+ */
+bool tap_before(struct tap *tap, struct task *task, struct stop stop);
+
+/* Takes what is in the rings. */
+void tap_drain(struct tap *tap);
+
+struct tap_stats {
+	uint64_t calls;   /* told */
+	uint64_t again;   /* that would have blocked, and were not told */
+	uint64_t sites;   /* patched */
+	uint64_t refused; /* sites that could not be */
+	uint64_t pulled;  /* threads moved out of the agent */
+};
+
+void tap_get_stats(const struct tap *tap, struct tap_stats *ret_stats);
+
+#endif

@@ -1,0 +1,69 @@
+/*
+ * The agent knows threads by their fs base, in a table in the process. A thread that is not in it
+ * makes traced calls.
+ */
+#include "abi/regs.h"
+#include "tap/state.h"
+#include "tracer/space_io.h"
+
+#include <stddef.h>
+
+/* A slot that was used: a search must go on behind it. No fs base is so small. */
+#define SLOT_WAS_USED 1
+
+static uint64_t slot_addr(uint32_t slot)
+{
+	return RING_CONTROL + offsetof(struct ring_control, threads) +
+	       (slot % RING_THREADS) * sizeof(uint64_t);
+}
+
+/* The slot of a key, or a free one where it can be put; false where there is neither. */
+static bool find_slot(struct tapped *tapped, uint64_t key, bool want_free, uint64_t *ret_addr)
+{
+	uint64_t there, addr;
+
+	for (uint32_t i = 0; i < RING_THREAD_PROBES; i++) {
+		addr = slot_addr(ring_thread_slot(key) + i);
+		if (space_peek(tapped->proc, addr, &there, sizeof(there)))
+			return false;
+		if (there == key || (want_free && there <= SLOT_WAS_USED)) {
+			*ret_addr = addr;
+			return true;
+		}
+	}
+	return false;
+}
+
+void thread_register(struct tapped *tapped, struct task *task)
+{
+	uint64_t known = (uint64_t)(uintptr_t)map_get(&tapped->keys, (uint64_t)task->tid);
+	uint64_t key, addr;
+	struct regs regs;
+
+	if (regs_get(task->tid, &regs))
+		return;
+	key = regs_thread_base(&regs);
+	if (known == key)
+		return;
+	/* arch_prctl(2), ARCH_SET_FS. */
+	if (known)
+		thread_forget(tapped, task->tid, true);
+	if (key <= SLOT_WAS_USED || map_get(&tapped->threads, key) ||
+	    !find_slot(tapped, key, true, &addr) ||
+	    space_poke(tapped->proc, addr, &key, sizeof(key)))
+		return;
+	map_put(&tapped->threads, key, task);
+	map_put(&tapped->keys, (uint64_t)task->tid, (void *)(uintptr_t)key);
+}
+
+void thread_forget(struct tapped *tapped, pid_t tid, bool alive)
+{
+	const uint64_t was_used = SLOT_WAS_USED;
+	uint64_t key = (uint64_t)(uintptr_t)map_take(&tapped->keys, (uint64_t)tid), addr;
+
+	if (!key)
+		return;
+	map_take(&tapped->threads, key);
+	if (alive && find_slot(tapped, key, false, &addr))
+		space_poke(tapped->proc, addr, &was_used, sizeof(was_used));
+}
