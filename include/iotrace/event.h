@@ -54,6 +54,9 @@ enum socket_event {
 	SOCKET_EVENTS,
 };
 
+/* What shutdown(2) ended. */
+enum shutdown_how { SHUTDOWN_NONE, SHUTDOWN_READ, SHUTDOWN_WRITE, SHUTDOWN_BOTH, SHUTDOWN_HOWS };
+
 enum event_family { FAMILY_NONE, FAMILY_INET, FAMILY_INET6, FAMILY_UNIX, FAMILIES };
 
 enum event_proto {
@@ -128,6 +131,7 @@ struct event_socket {
 	enum event_proto proto;
 	struct addr local;
 	struct addr remote;
+	enum shutdown_how how; /* of SOCKET_SHUTDOWN */
 	bool has_cred;
 	struct event_cred cred; /* of a unix socket's peer */
 	int error;              /* errno, 0: none */
@@ -241,6 +245,7 @@ uint64_t event_moved(const struct event *event);
 extern const char *const event_type_names[EVENT_TYPES];
 extern const char *const process_event_names[PROCESS_EVENTS];
 extern const char *const socket_event_names[SOCKET_EVENTS];
+extern const char *const shutdown_how_names[SHUTDOWN_HOWS];
 extern const char *const event_family_names[FAMILIES];
 extern const char *const event_proto_names[PROTOS];
 extern const char *const event_dir_names[DIRS];

@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 
 /* Bytes of a command line that are kept. */
@@ -96,6 +97,9 @@ void emit_socket(struct capture *capture, struct task *task, enum socket_event w
 	event->socket.local = sock->info.local;
 	event->socket.remote = sock->info.remote;
 	event->socket.error = error;
+	/* SHUT_RD, SHUT_WR, SHUT_RDWR are 0, 1, 2. */
+	if (what == SOCKET_SHUTDOWN && (uint32_t)task->call.args[1] <= SHUT_RDWR)
+		event->socket.how = SHUTDOWN_READ + (uint32_t)task->call.args[1];
 	event->socket.has_cred =
 		sock->info.has_cred && (what == SOCKET_CONNECT || what == SOCKET_ACCEPT);
 	event->socket.cred = sock->info.cred;

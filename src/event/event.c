@@ -23,6 +23,12 @@ const char *const socket_event_names[SOCKET_EVENTS] = {
 	[SOCKET_SHUTDOWN] = "shutdown", [SOCKET_CLOSE] = "close",
 };
 
+const char *const shutdown_how_names[SHUTDOWN_HOWS] = {
+	[SHUTDOWN_READ] = "read",
+	[SHUTDOWN_WRITE] = "write",
+	[SHUTDOWN_BOTH] = "both",
+};
+
 const char *const event_family_names[FAMILIES] = {
 	[FAMILY_INET] = "inet",
 	[FAMILY_INET6] = "inet6",

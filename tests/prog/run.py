@@ -35,7 +35,8 @@ HEAD = ["type", "seq", "time", "pid", "tid", "comm"]
 KEYS = {
     "iotrace": ["schema", "version", "argv", "host", "kernel", "engine"],
     "process": ["event", "ppid", "exe", "argv", "status", "signal"],
-    "socket": ["event", "fd", "conn", "family", "proto", "local", "remote", "cred", "error"],
+    "socket": ["event", "fd", "conn", "family", "proto", "local", "remote", "how",
+               "cred", "error"],
     "data": ["fd", "conn", "proto", "local", "remote", "path", "dir", "layer", "call", "len",
              "dur", "full", "captured", "flags", "fds", "cred", "stack", "text", "b64", "error"],
     "secret": ["line"],

@@ -55,7 +55,7 @@ static void connection(const char *const names[3], bool flags)
 	check(accept4(listener, NULL, NULL, 77) == -1 && errno == EINVAL);
 
 	check(!shutdown(client, SHUT_WR));
-	want_socket(&conns[0], client, "shutdown", "");
+	want_socket(&conns[0], client, "shutdown", "'how':'write'");
 	close(server);
 	want_socket(&conns[1], server, "close", "");
 	close(client);
