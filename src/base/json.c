@@ -67,11 +67,10 @@ static size_t add_wide(struct buf *buf, const char *text, size_t len)
 	return n;
 }
 
-void json_add_string(struct buf *buf, const char *text, size_t len)
+void json_add_escaped(struct buf *buf, const char *text, size_t len)
 {
 	size_t at = 0, run;
 
-	buf_addc(buf, '"');
 	while (at < len) {
 		for (run = at; run < len && is_plain(text[run]); run++)
 			continue;
@@ -84,6 +83,12 @@ void json_add_string(struct buf *buf, const char *text, size_t len)
 		else
 			at += add_wide(buf, text + at, len - at);
 	}
+}
+
+void json_add_string(struct buf *buf, const char *text, size_t len)
+{
+	buf_addc(buf, '"');
+	json_add_escaped(buf, text, len);
 	buf_addc(buf, '"');
 }
 

@@ -13,6 +13,9 @@
  */
 void json_add_string(struct buf *buf, const char *text, size_t len);
 
+/* The same without the quotes, for a string that is added in pieces; they end between characters. */
+void json_add_escaped(struct buf *buf, const char *text, size_t len);
+
 /* Adds `,"key":` or, as the first member after `{`, `"key":`. The key is one of ours. */
 void json_add_key(struct buf *buf, const char *key);
 
