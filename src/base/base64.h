@@ -4,8 +4,12 @@
 
 #include "base/buf.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 void base64_add(struct buf *buf, const void *data, size_t len);
+
+/* Decodes in place what the buffer holds from `from` on; false where that is no base64. */
+bool base64_decode(struct buf *buf, size_t from);
 
 #endif

@@ -170,7 +170,7 @@ static bool holds_peer(const struct value *value, const struct event *event)
 	uint8_t bytes[16];
 	unsigned int whole = value->bits / 8, rest = value->bits % 8;
 
-	if (!remote->len)
+	if (addr_is_empty(remote))
 		return false;
 	if (remote->family == AF_INET) {
 		memcpy(bytes, mapped, sizeof(mapped));

@@ -174,7 +174,7 @@ static void add_socket(struct text *text, const struct event *event)
 	struct buf *buf = out_buf(text->out);
 	const char *arrow = NULL;
 
-	if (socket->remote.len)
+	if (!addr_is_empty(&socket->remote))
 		arrow = socket->what == SOCKET_ACCEPT ? "<-" : "--";
 	if (socket->what == SOCKET_CONNECT)
 		arrow = "->";
