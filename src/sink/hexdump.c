@@ -113,12 +113,13 @@ static void add_byte(char *to, uint8_t byte)
 	to[1] = digits[byte & 15];
 }
 
-void payload_add_hex(struct buf *buf, const char *indent, const void *data, size_t len)
+void payload_add_hex_part(struct buf *buf, const char *indent, const void *data, size_t from,
+			  size_t to)
 {
 	const uint8_t *p = data;
 
-	for (size_t at = 0; at < len; at += 16) {
-		size_t n = len - at < 16 ? len - at : 16;
+	for (size_t at = from; at < to; at += 16) {
+		size_t n = to - at < 16 ? to - at : 16;
 		char line[80];
 
 		memset(line, ' ', sizeof(line));
@@ -134,4 +135,9 @@ void payload_add_hex(struct buf *buf, const char *indent, const void *data, size
 		buf_addf(buf, "%08zx  ", at);
 		buf_add(buf, line, 53 + n);
 	}
+}
+
+void payload_add_hex(struct buf *buf, const char *indent, const void *data, size_t len)
+{
+	payload_add_hex_part(buf, indent, data, 0, len);
 }

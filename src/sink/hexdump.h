@@ -16,8 +16,10 @@ bool payload_is_text(const void *data, size_t len);
  */
 void payload_add_text(struct buf *buf, const char *indent, const void *data, size_t len);
 
-/* Offset, 16 bytes, their ASCII; as hexdump -C. */
+/* Offset, 16 bytes, their ASCII; as hexdump -C. Or only from a multiple of 16 on, up to an end. */
 void payload_add_hex(struct buf *buf, const char *indent, const void *data, size_t len);
+void payload_add_hex_part(struct buf *buf, const char *indent, const void *data, size_t from,
+			  size_t to);
 
 /* One line's worth of text escaped the same way, without a line break. */
 void payload_add_line(struct buf *buf, const void *data, size_t len);

@@ -189,7 +189,7 @@ static void jsonl_emit(struct sink *sink, struct event *event)
 	add_fields(jsonl->out, field_head, event);
 	add_fields(jsonl->out, field_bodies[event->type], event);
 	buf_adds(buf, "}\n");
-	out_commit(jsonl->out);
+	out_end_record(jsonl->out);
 }
 
 static int jsonl_finish(struct sink *sink)

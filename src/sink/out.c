@@ -1,6 +1,7 @@
 #include "sink/out.h"
 
 #include "base/own.h"
+#include "base/zstd.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,6 +14,9 @@
 
 #define BUFFER (128U << 10)
 
+/* A frame of compressed data ends between two events when it holds this much. */
+#define FRAME (1U << 20)
+
 struct out {
 	char *name;
 	int fd;
@@ -21,6 +25,10 @@ struct out {
 	int error;
 	uint64_t written;
 	struct buf buf;
+	struct zstd_writer *zstd; /* NULL: not compressed */
+	struct buf packed;
+	size_t in_frame; /* bytes that the frame holds so far */
+	bool held;       /* some of them not written yet */
 };
 
 static struct out *out_new(const char *name, int fd)
@@ -99,6 +107,13 @@ static int start_command(const char *command, int *ret_fd, int *ret_pidfd)
 	return 0;
 }
 
+static int create(const char *name)
+{
+	int fd = open(name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0600);
+
+	return fd < 0 ? -errno : fd;
+}
+
 struct out *out_open(const char *name, int out_fd, int *ret_error)
 {
 	int fd = -1, pidfd = -1;
@@ -115,12 +130,9 @@ struct out *out_open(const char *name, int out_fd, int *ret_error)
 		out->command = pidfd;
 		return out;
 	}
-	fd = open(name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0600);
-	if (fd < 0) {
-		*ret_error = -errno;
-		return NULL;
-	}
-	return out_new(name, fd);
+	fd = create(name);
+	*ret_error = fd < 0 ? fd : 0;
+	return fd < 0 ? NULL : out_new(name, fd);
 }
 
 struct out *out_from_fd(int fd, const char *name)
@@ -162,18 +174,46 @@ static void write_all(struct out *out, const char *data, size_t len)
 	}
 }
 
-void out_flush(struct out *out)
+/* Compressed where that is asked for. */
+static void pass_on(struct out *out, const void *data, size_t len, enum zstd_end end)
 {
-	write_all(out, out->buf.data, out->buf.len);
+	if (!out->zstd) {
+		write_all(out, data, len);
+		return;
+	}
+	zstd_write(out->zstd, &out->packed, data, len, end);
+	write_all(out, out->packed.data, out->packed.len);
+	out->packed.len = 0;
+	out->in_frame = end == ZSTD_ENDED ? 0 : out->in_frame + len;
+	out->held = end == ZSTD_MORE;
+}
+
+static void empty(struct out *out, enum zstd_end end)
+{
+	if (out->buf.len || (end == ZSTD_ENDED ? out->in_frame > 0 : out->held))
+		pass_on(out, out->buf.data, out->buf.len, end);
 	out->buf.len = 0;
 	if (out->buf.cap > 8 * BUFFER)
 		buf_done(&out->buf);
 }
 
+void out_flush(struct out *out)
+{
+	empty(out, ZSTD_FLUSHED);
+}
+
 void out_commit(struct out *out)
 {
 	if (out->buf.len >= BUFFER)
-		out_flush(out);
+		empty(out, ZSTD_MORE);
+}
+
+void out_end_record(struct out *out)
+{
+	if (out->in_frame + out->buf.len >= FRAME && out->zstd)
+		empty(out, ZSTD_ENDED);
+	else
+		out_commit(out);
 }
 
 void out_write(struct out *out, const void *data, size_t len)
@@ -182,8 +222,14 @@ void out_write(struct out *out, const void *data, size_t len)
 		buf_add(&out->buf, data, len);
 		return;
 	}
-	out_flush(out);
-	write_all(out, data, len);
+	empty(out, ZSTD_MORE);
+	pass_on(out, data, len, ZSTD_MORE);
+}
+
+void out_compress(struct out *out)
+{
+	if (!out->zstd)
+		out->zstd = zstd_writer_new();
 }
 
 const char *out_name(const struct out *out)
@@ -206,6 +252,25 @@ int out_error(const struct out *out)
 	return out->error;
 }
 
+bool out_is_file(const struct out *out)
+{
+	return !out->keep_open && out->command < 0;
+}
+
+void out_next(struct out *out, const char *name)
+{
+	int fd;
+
+	empty(out, ZSTD_ENDED);
+	fd = create(name);
+	if (close(out->fd) && !out->error)
+		out->error = -errno;
+	out->fd = fd;
+	if (fd < 0 && !out->error)
+		out->error = fd;
+	out->written = 0;
+}
+
 int out_close(struct out *out)
 {
 	struct pollfd pfd;
@@ -213,8 +278,8 @@ int out_close(struct out *out)
 
 	if (!out)
 		return 0;
-	out_flush(out);
-	if (!out->keep_open && close(out->fd) && !out->error)
+	empty(out, ZSTD_ENDED);
+	if (!out->keep_open && out->fd >= 0 && close(out->fd) && !out->error)
 		out->error = -errno;
 	if (out->command >= 0) {
 		pfd = (struct pollfd){ .fd = out->command, .events = POLLIN };
@@ -224,6 +289,8 @@ int out_close(struct out *out)
 	}
 	error = out->error;
 	buf_done(&out->buf);
+	buf_done(&out->packed);
+	zstd_writer_free(out->zstd);
 	free(out->name);
 	free(out);
 	return error;

@@ -96,6 +96,14 @@ void tee_add(struct tee *tee, struct sink *sink, struct out *out)
 	};
 }
 
+bool tee_is_dead(const struct tee *tee)
+{
+	for (size_t i = 0; i < tee->count; i++)
+		if (!tee->outputs[i].error)
+			return false;
+	return tee->count > 0;
+}
+
 void tee_flush(void *ctx)
 {
 	struct tee *tee = ctx;

@@ -8,6 +8,7 @@
 #include "event/sink.h"
 #include "sink/out.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct tee;
@@ -25,6 +26,9 @@ struct sink *tee_sink(struct tee *tee);
 
 /* Owns the sink from here on; out is the one that the sink writes to and owns, NULL: none. */
 void tee_add(struct tee *tee, struct sink *sink, struct out *out);
+
+/* True when no output is left that has not failed. */
+bool tee_is_dead(const struct tee *tee);
 
 /* Hands all that is buffered to the operating system. */
 void tee_flush(void *tee);

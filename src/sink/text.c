@@ -12,11 +12,16 @@
 
 #define INDENT "    "
 
+/* A multiple of a hexdump's line. */
+#define PIECE (64U << 10)
+
 struct text {
 	struct sink sink;
 	struct out *out;
 	bool hex;
 	bool color;
+	bool relative;
+	uint64_t first; /* time of the first event */
 };
 
 enum color { COLOR_DIM, COLOR_OUT, COLOR_IN, COLOR_BAD, COLOR_NAME };
@@ -53,9 +58,16 @@ static void add_time(struct text *text, uint64_t ns)
 	time_t seconds = (time_t)(ns / 1000000000U);
 	struct tm tm;
 
-	localtime_r(&seconds, &tm);
-	paint(text, COLOR_DIM, "%02d:%02d:%02d.%06u", tm.tm_hour, tm.tm_min, tm.tm_sec,
-	      (unsigned int)(ns % 1000000000U / 1000U));
+	if (text->relative) {
+		/* A clock can be set back. */
+		ns = ns > text->first ? ns - text->first : 0;
+		paint(text, COLOR_DIM, "%4lu.%06u", ns / 1000000000U,
+		      (unsigned int)(ns % 1000000000U / 1000U));
+	} else {
+		localtime_r(&seconds, &tm);
+		paint(text, COLOR_DIM, "%02d:%02d:%02d.%06u", tm.tm_hour, tm.tm_min, tm.tm_sec,
+		      (unsigned int)(ns % 1000000000U / 1000U));
+	}
 	buf_addc(out_buf(text->out), ' ');
 }
 
@@ -192,16 +204,31 @@ static void add_socket(struct text *text, const struct event *event)
 	buf_addc(buf, '\n');
 }
 
+/* Ends with a line, and is longer than PIECE only where a line is. */
+static size_t piece_of(const uint8_t *text, size_t len)
+{
+	const uint8_t *newline = len > PIECE ? memchr(text + PIECE, '\n', len - PIECE) : NULL;
+
+	return newline ? (size_t)(newline - text) + 1 : len;
+}
+
+/* In pieces, so that a large one does not need several times its memory. */
 static void add_payload(struct text *text, const struct event_data *data)
 {
 	struct buf *buf = out_buf(text->out);
+	bool hex = text->hex || !payload_is_text(data->payload, data->captured);
 
-	if (!data->captured)
-		return;
-	if (!text->hex && payload_is_text(data->payload, data->captured))
-		payload_add_text(buf, INDENT, data->payload, data->captured);
-	else
-		payload_add_hex(buf, INDENT, data->payload, data->captured);
+	for (size_t at = 0, n; at < data->captured; at += n) {
+		n = data->captured - at;
+		if (hex) {
+			n = n < PIECE ? n : PIECE;
+			payload_add_hex_part(buf, INDENT, data->payload, at, at + n);
+		} else {
+			n = piece_of(data->payload + at, n);
+			payload_add_text(buf, INDENT, data->payload + at, n);
+		}
+		out_commit(text->out);
+	}
 }
 
 static void add_fds(struct buf *buf, const struct event_data *data)
@@ -315,10 +342,12 @@ static void text_emit(struct sink *sink, struct event *event)
 {
 	struct text *text = (struct text *)sink;
 
+	if (!text->first)
+		text->first = event->time;
 	add_time(text, event->time);
 	add_who(text, event);
 	add_body[event->type](text, event);
-	out_commit(text->out);
+	out_end_record(text->out);
 }
 
 static int text_finish(struct sink *sink)
@@ -337,6 +366,7 @@ struct sink *text_new(struct out *out, const struct format_options *options)
 	text->sink = (struct sink){ text_emit, text_finish };
 	text->out = out;
 	text->color = options->color;
+	text->relative = options->relative;
 	return &text->sink;
 }
 
