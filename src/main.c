@@ -10,6 +10,8 @@ const struct command commands[] = {
 	{ NULL, "[OPTION]... --name NAME", "attach to every process of that name", trace_main },
 	{ "probes", "probes [-p PID] [FILE]...", "list what would be probed in a file or process",
 	  probes_main },
+	{ "show", "show [OPTION]... FILE", "print a capture", show_main },
+	{ "export", "export [OPTION]... FILE -o OUT", "convert a capture", export_main },
 	{ 0 },
 };
 

@@ -22,5 +22,7 @@ extern const struct command commands[];
 
 int trace_main(int argc, char **argv);
 int probes_main(int argc, char **argv);
+int show_main(int argc, char **argv);
+int export_main(int argc, char **argv);
 
 #endif

@@ -5,7 +5,6 @@
 #include "sink/alerts.h"
 #include "sink/format.h"
 #include "sink/queue.h"
-#include "sink/tee.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -19,10 +18,18 @@
 const struct opt_row output_options[] = {
 	{ OPT_LIST, 'o', "output", "FILE",
 	  "write there (repeatable); '-' is stdout, '|CMD' a command", AT(files) },
-	{ OPT_TEXT, 'f', "format", "FORMAT", "text, hex or jsonl, where no suffix says it",
+	{ OPT_TEXT, 'f', "format", "FORMAT", "text, hex, jsonl or iot, where no suffix says it",
 	  AT(format) },
-	{ OPT_FLAG, 0, "live", NULL, "text on standard error although there is an -o", AT(live) },
 	{ OPT_TEXT, 0, "color", "WHEN", "auto (the default), always or never", AT(color) },
+	{ OPT_FLAG, 0, "relative", NULL, "text: times since the first event", AT(relative) },
+	{ OPT_FLAG, 0, "compress", NULL, "compress captures (.iot) with zstd", AT(compress) },
+	{ OPT_SIZE, 0, "rotate", "SIZE", "begin another file when a capture (.iot) is that large",
+	  AT(rotate) },
+	{ .kind = OPT_END },
+};
+
+const struct opt_row live_output_options[] = {
+	{ OPT_FLAG, 0, "live", NULL, "text on standard error although there is an -o", AT(live) },
 	{ OPT_SIZE, 0, "queue", "SIZE", "events in memory before the program has to wait (64M)",
 	  AT(queue) },
 	{ OPT_FLAG, 0, "drop", NULL, "when that is full, lose data (and say so) instead of waiting",
@@ -30,7 +37,7 @@ const struct opt_row output_options[] = {
 	{ .kind = OPT_END },
 };
 
-static bool wants_color(const char *when, const struct out *out)
+static bool wants_color(const char *when, bool is_terminal)
 {
 	const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
 
@@ -41,15 +48,26 @@ static bool wants_color(const char *when, const struct out *out)
 	/* https://no-color.org: set and not empty. */
 	if ((no_color && *no_color) || (term && !strcmp(term, "dumb")))
 		return false;
-	return out_is_terminal(out);
+	return is_terminal;
 }
 
-static void add_output(struct tee *tee, struct out *out, const struct format *format,
-		       const struct output_settings *settings)
+/* Owns out. 0, or -1 after a message. */
+static int add_output(struct tee *tee, struct out *out, const struct format *format,
+		      const struct output_settings *settings, bool is_terminal)
 {
-	struct format_options options = { .color = wants_color(settings->color, out) };
+	struct format_options options = {
+		.color = wants_color(settings->color, is_terminal),
+		.relative = settings->relative,
+		.rotate = settings->rotate,
+	};
 
+	if (format->binary && is_terminal) {
+		log_error("%s is not for a terminal: name a file with -o", format->name);
+		out_close(out);
+		return -1;
+	}
 	tee_add(tee, format->open(out, &options), out);
+	return 0;
 }
 
 static const struct format *default_format(const struct output_settings *settings)
@@ -78,7 +96,13 @@ static int add_files(struct tee *tee, const struct output_settings *settings)
 			log_errno(-error, "cannot write to %s", name);
 			return -1;
 		}
-		add_output(tee, out, format ? format : default_format(settings), settings);
+		if (!format)
+			format = default_format(settings);
+		if (format_is_compressed(name) ||
+		    (settings->compress && !strcmp(format->name, "iot")))
+			out_compress(out);
+		if (add_output(tee, out, format, settings, out_is_terminal(out)))
+			return -1;
 	}
 	return 0;
 }
@@ -88,6 +112,8 @@ static void report(void *ctx, const struct tee_report *report)
 	struct pipeline *pipeline = ctx;
 
 	if (report->error == -EPIPE) {
+		if (pipeline->quiet)
+			return;
 		log_error("%s was closed by its reader; %lu events were not written to it",
 			  report->name, report->missed);
 		return;
@@ -112,29 +138,70 @@ static int check_settings(const struct output_settings *settings)
 	return 0;
 }
 
+/* The outputs that -o names, and a default one. -1 after a message; then the selection is gone, too. */
+static int open_outputs(struct pipeline *pipeline, const struct output_settings *settings,
+			struct selection *selection, const struct pipeline_default *fallback)
+{
+	int result;
+
+	pipeline->tee = tee_new(report, pipeline);
+	result = check_settings(settings);
+	if (!result)
+		result = add_files(pipeline->tee, settings);
+	if (!result && fallback)
+		result = add_output(pipeline->tee, out_from_fd(fallback->fd, fallback->name),
+				    default_format(settings), settings, fallback->is_terminal);
+	if (result) {
+		sink_finish(tee_sink(pipeline->tee));
+		selection_free(selection);
+	}
+	return result;
+}
+
 int pipeline_open(struct pipeline *pipeline, const struct output_settings *settings,
 		  struct selection *selection)
 {
+	const struct pipeline_default error = { STDERR_FILENO, "standard error",
+						isatty(STDERR_FILENO) };
 	struct queue_options queue = { .bytes = settings->queue ? settings->queue : QUEUE_BYTES,
 				       .drop = settings->drop,
-				       .idle = tee_flush };
-	struct tee *tee;
+				       .idle = pipeline_flush,
+				       .idle_ctx = pipeline };
+	bool live = !settings->files.count || settings->live;
 
-	tee = tee_new(report, pipeline);
-	if (check_settings(settings) || add_files(tee, settings)) {
-		sink_finish(tee_sink(tee));
-		selection_free(selection);
+	if (open_outputs(pipeline, settings, selection, live ? &error : NULL))
 		return -1;
-	}
-	if (!settings->files.count || settings->live)
-		add_output(tee, out_from_fd(STDERR_FILENO, "standard error"),
-			   default_format(settings), settings);
-	else
-		tee_add(tee, alerts_new(), NULL);
-	queue.idle_ctx = tee;
-	pipeline->sink = queue_new(
-		&queue, select_new(selection, tally_new(&pipeline->limit, tee_sink(tee))));
+	if (!live)
+		tee_add(pipeline->tee, alerts_new(), NULL);
+	pipeline->sink =
+		queue_new(&queue, select_new(selection,
+					     tally_new(&pipeline->limit, tee_sink(pipeline->tee))));
 	return 0;
+}
+
+int pipeline_open_replay(struct pipeline *pipeline, const struct output_settings *settings,
+			 struct selection *selection, const struct pipeline_default *fallback)
+{
+	bool shown = !settings->files.count;
+
+	if (open_outputs(pipeline, settings, selection, shown ? fallback : NULL))
+		return -1;
+	pipeline->quiet = shown;
+	pipeline->sink = select_new(selection, tee_sink(pipeline->tee));
+	return 0;
+}
+
+bool pipeline_is_dead(const struct pipeline *pipeline)
+{
+	return tee_is_dead(pipeline->tee);
+}
+
+void pipeline_flush(void *ctx)
+{
+	struct pipeline *pipeline = ctx;
+
+	if (pipeline->tee)
+		tee_flush(pipeline->tee);
 }
 
 void pipeline_finish(struct pipeline *pipeline)

@@ -6,18 +6,24 @@
 #include "event/sink.h"
 #include "sink/select.h"
 #include "sink/tally.h"
+#include "sink/tee.h"
 
 /* The options that say where events go and what they look like. */
 struct output_settings {
 	struct opt_list files; /* -o */
 	const char *format;    /* -f */
 	const char *color;
+	bool relative;
+	bool compress;
+	uint64_t rotate;
+	/* Of a running trace only. */
 	bool live;
 	bool drop;
 	uint64_t queue;
 };
 
 extern const struct opt_row output_options[];
+extern const struct opt_row live_output_options[];
 
 /* True if the events go to standard output. */
 bool output_uses_stdout(const struct output_settings *settings);
@@ -26,6 +32,8 @@ struct pipeline {
 	struct tally_limit limit; /* to be set before it is opened */
 	struct sink *sink;        /* where the events are to be emitted */
 	bool failed;              /* after pipeline_finish: an output is not complete */
+	struct tee *tee;
+	bool quiet; /* that a reader has gone away is its own affair */
 };
 
 /*
@@ -34,6 +42,23 @@ struct pipeline {
  */
 int pipeline_open(struct pipeline *pipeline, const struct output_settings *settings,
 		  struct selection *selection);
+
+/* Where a capture is shown if no -o says otherwise. */
+struct pipeline_default {
+	int fd; /* stays the caller's */
+	const char *name;
+	bool is_terminal; /* at its end, so that colours make sense */
+};
+
+/* The same for the events of a capture: they keep their numbers, and there is no thread. */
+int pipeline_open_replay(struct pipeline *pipeline, const struct output_settings *settings,
+			 struct selection *selection, const struct pipeline_default *fallback);
+
+/* True when nobody wants more: all outputs have failed. */
+bool pipeline_is_dead(const struct pipeline *pipeline);
+
+/* Hands what is buffered to the operating system; also before the pipeline is open. */
+void pipeline_flush(void *pipeline);
 
 /* Writes out everything and says what could not be written. */
 void pipeline_finish(struct pipeline *pipeline);

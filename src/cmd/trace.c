@@ -91,6 +91,7 @@ static const struct opt_group groups[] = {
 	{ "What is captured", capture_options, 0 },
 	{ "What is kept", selection_options, AT(selection) },
 	{ "Output", output_options, AT(output) },
+	{ "While it runs", live_output_options, AT(output) },
 	{ "The program", program_options, 0 },
 	{ 0 },
 };

@@ -1,0 +1,80 @@
+/* `iotrace export FILE -o OUT`: a capture in another format. */
+#include "base/log.h"
+#include "cmd/cmd.h"
+#include "cmd/replay.h"
+#include "store/reader.h"
+
+#include <stdio.h>
+
+/* More than a call can be expected to move at once; what is longer needs --max-bytes. */
+#define PAYLOAD (256U << 20)
+
+struct export_settings {
+	struct replay_settings replay;
+	bool help;
+};
+
+#define AT(field) offsetof(struct export_settings, field)
+
+static const struct opt_row export_options[] = {
+	{ OPT_SIZE, 0, "max-bytes", "SIZE", "keep so much of each message (256M)",
+	  AT(replay.max_bytes) },
+	{ OPT_FLAG, 'h', "help", NULL, "print this and exit", AT(help) },
+	{ .kind = OPT_END },
+};
+
+static const struct opt_group groups[] = {
+	{ "What is read", export_options, 0 },
+	{ "What is kept", selection_options, AT(replay.selection) },
+	{ "Output", output_options, AT(replay.output) },
+	{ 0 },
+};
+
+static int print_help(void)
+{
+	printf("Usage: iotrace export [OPTION]... FILE -o OUT\n\n"
+	       "Converts a capture, .iot or .jsonl, to the format that OUT's suffix says.\n");
+	opt_print_help(groups);
+	printf("\nExit status: 0; 4 the file is damaged, all that is whole was written; 125 "
+	       "failure.\n");
+	return 0;
+}
+
+static int export(const struct export_settings *settings, const char *file)
+{
+	struct replay replay = {
+		.settings = &settings->replay,
+		.file = file,
+		.payload_max = PAYLOAD,
+		.progress = true,
+		.needs_whole = true,
+	};
+
+	if (!settings->replay.output.files.count) {
+		log_error("iotrace export: name the output with -o");
+		return EXIT_IOTRACE_FAILED;
+	}
+	return replay_run(&replay);
+}
+
+int export_main(int argc, char **argv)
+{
+	struct export_settings settings = { 0 };
+	struct opt_list words = { 0 };
+	int at = opt_parse_mixed(groups, argc, argv, &settings, &words);
+	int result = EXIT_IOTRACE_FAILED;
+	const char *file;
+
+	for (; at >= 0 && at < argc; at++)
+		opt_list_add(&words, argv[at]);
+	if (at >= 0 && settings.help) {
+		result = print_help();
+	} else if (at >= 0) {
+		file = replay_file(&words, "export");
+		if (file)
+			result = export(&settings, file);
+	}
+	opt_list_done(&words);
+	replay_settings_done(&settings.replay);
+	return result;
+}

@@ -1,0 +1,35 @@
+/* A capture from a file through a pipeline: what show, export and summary have in common. */
+#ifndef CMD_REPLAY_H
+#define CMD_REPLAY_H
+
+#include "cmd/pipeline.h"
+#include "cmd/selection.h"
+
+struct replay_settings {
+	struct output_settings output;
+	struct selection_settings selection;
+	uint64_t max_bytes; /* of a payload; 0: as many as there should be */
+	bool follow;
+};
+
+struct replay {
+	const struct replay_settings *settings;
+	const char *file;
+	uint64_t payload_max; /* where the user has not said */
+	struct pipeline_default fallback;
+	bool progress;    /* a bar, if it takes long */
+	bool needs_whole; /* payload that is cut short is a failure */
+};
+
+/* Exit status of show, export and summary where the file is damaged. */
+#define EXIT_DAMAGED 4
+
+/* The exit status, after messages. */
+int replay_run(const struct replay *replay);
+
+/* The one file of a command line; NULL after a message. */
+const char *replay_file(const struct opt_list *words, const char *command);
+
+void replay_settings_done(struct replay_settings *settings);
+
+#endif
