@@ -18,13 +18,17 @@
 const struct opt_row output_options[] = {
 	{ OPT_LIST, 'o', "output", "FILE",
 	  "write there (repeatable); '-' is stdout, '|CMD' a command", AT(files) },
-	{ OPT_TEXT, 'f', "format", "FORMAT", "text, hex, jsonl or iot, where no suffix says it",
-	  AT(format) },
+	{ OPT_TEXT, 'f', "format", "FORMAT",
+	  "text, hex, jsonl, iot or pcapng, where no suffix says it", AT(format) },
 	{ OPT_TEXT, 0, "color", "WHEN", "auto (the default), always or never", AT(color) },
 	{ OPT_FLAG, 0, "relative", NULL, "text: times since the first event", AT(relative) },
 	{ OPT_FLAG, 0, "compress", NULL, "compress captures (.iot) with zstd", AT(compress) },
 	{ OPT_SIZE, 0, "rotate", "SIZE", "begin another file when a capture (.iot) is that large",
 	  AT(rotate) },
+	{ OPT_FLAG, 0, "pcap-plain", NULL, "pcapng: plaintext, where it is known, instead of TLS",
+	  AT(pcap_plain) },
+	{ OPT_TEXT, 0, "pcap-link", "LINK", "pcapng: pktap (the default; with processes) or raw",
+	  AT(pcap_link) },
 	{ .kind = OPT_END },
 };
 
@@ -59,6 +63,8 @@ static int add_output(struct tee *tee, struct out *out, const struct format *for
 		.color = wants_color(settings->color, is_terminal),
 		.relative = settings->relative,
 		.rotate = settings->rotate,
+		.pcap_plain = settings->pcap_plain,
+		.pcap_raw = settings->pcap_link && !strcmp(settings->pcap_link, "raw"),
 	};
 
 	if (format->binary && is_terminal) {
@@ -125,7 +131,7 @@ static void report(void *ctx, const struct tee_report *report)
 
 static int check_settings(const struct output_settings *settings)
 {
-	const char *color = settings->color;
+	const char *color = settings->color, *link = settings->pcap_link;
 
 	if (!default_format(settings)) {
 		log_error("there is no format '%s': --help lists them", settings->format);
@@ -133,6 +139,10 @@ static int check_settings(const struct output_settings *settings)
 	}
 	if (color && strcmp(color, "auto") && strcmp(color, "always") && strcmp(color, "never")) {
 		log_error("--color is auto, always or never, not '%s'", color);
+		return -1;
+	}
+	if (link && strcmp(link, "pktap") && strcmp(link, "raw")) {
+		log_error("--pcap-link is pktap or raw, not '%s'", link);
 		return -1;
 	}
 	return 0;

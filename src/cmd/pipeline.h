@@ -16,6 +16,8 @@ struct output_settings {
 	bool relative;
 	bool compress;
 	uint64_t rotate;
+	bool pcap_plain;
+	const char *pcap_link;
 	/* Of a running trace only. */
 	bool live;
 	bool drop;

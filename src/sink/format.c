@@ -8,6 +8,7 @@ const struct format formats[] = {
 	{ "hex", NULL, "for people: all payload as hexdump", false, hex_new },
 	{ "jsonl", ".jsonl", "JSON Lines, one event each", false, jsonl_new },
 	{ "iot", ".iot", "the native capture", true, iot_new },
+	{ "pcapng", ".pcapng", "packets, for Wireshark", true, pcapng_new },
 	{ .name = NULL },
 };
 

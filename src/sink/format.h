@@ -9,6 +9,8 @@ struct format_options {
 	bool color;
 	bool relative;   /* text: times since the first event */
 	uint64_t rotate; /* iot: bytes of a part; 0: one file */
+	bool pcap_plain; /* pcapng: the plaintext layer instead of the wire's */
+	bool pcap_raw;   /* pcapng: IP packets without the process */
 };
 
 struct format {
@@ -34,5 +36,6 @@ struct sink *text_new(struct out *out, const struct format_options *options);
 struct sink *hex_new(struct out *out, const struct format_options *options);
 struct sink *jsonl_new(struct out *out, const struct format_options *options);
 struct sink *iot_new(struct out *out, const struct format_options *options);
+struct sink *pcapng_new(struct out *out, const struct format_options *options);
 
 #endif
