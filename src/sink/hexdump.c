@@ -4,6 +4,12 @@
 
 #include <string.h>
 
+/* ASCII that is shown as it is. */
+static bool is_plain(char c)
+{
+	return c >= 0x20 && c < 0x7f && c != '\\';
+}
+
 static bool is_text_control(uint32_t code)
 {
 	return code == '\n' || code == '\r' || code == '\t';
@@ -38,6 +44,9 @@ bool payload_is_text(const void *data, size_t len)
 	while (at < len && at < 3 && ((uint8_t)p[at] & 0xc0) == 0x80)
 		at++;
 	for (; at < len; at += n) {
+		n = 1;
+		if (is_plain(p[at]))
+			continue;
 		n = utf8_decode(p + at, len - at, &code);
 		if (!n)
 			return at > 0 && is_cut_character(p + at, len - at);
@@ -82,9 +91,16 @@ static size_t add_character(struct buf *buf, const char *text, size_t len)
 void payload_add_line(struct buf *buf, const void *data, size_t len)
 {
 	const char *p = data;
+	size_t at = 0, run;
 
-	for (size_t at = 0; at < len;)
-		at += add_character(buf, p + at, len - at);
+	while (at < len) {
+		for (run = at; run < len && is_plain(p[run]); run++)
+			continue;
+		buf_add(buf, p + at, run - at);
+		at = run;
+		if (at < len)
+			at += add_character(buf, p + at, len - at);
+	}
 }
 
 void payload_add_text(struct buf *buf, const char *indent, const void *data, size_t len)
@@ -113,27 +129,52 @@ static void add_byte(char *to, uint8_t byte)
 	to[1] = digits[byte & 15];
 }
 
+/* At least 8 digits. Returns how many characters, with the spaces behind. */
+static size_t put_offset(char *to, uint64_t offset)
+{
+	size_t bytes = 4;
+
+	while (bytes < 8 && offset >> (8 * bytes))
+		bytes++;
+	for (size_t i = 0; i < bytes; i++)
+		add_byte(to + 2 * i, (uint8_t)(offset >> (8 * (bytes - 1 - i))));
+	memset(to + 2 * bytes, ' ', 2);
+	return 2 * bytes + 2;
+}
+
+/* The hexadecimal half, and how it reads. */
+#define HEX_LEN  50
+#define LINE_LEN 80
+
+static size_t put_line(char *to, const uint8_t *bytes, size_t n)
+{
+	char *text = to + HEX_LEN;
+
+	memset(to, ' ', HEX_LEN);
+	*text++ = '|';
+	for (size_t i = 0; i < n; i++) {
+		add_byte(to + i * 3 + (i >= 8), bytes[i]);
+		*text++ = bytes[i] >= 0x20 && bytes[i] < 0x7f ? (char)bytes[i] : '.';
+	}
+	*text++ = '|';
+	*text++ = '\n';
+	return (size_t)(text - to);
+}
+
 void payload_add_hex_part(struct buf *buf, const char *indent, const void *data, size_t from,
 			  size_t to)
 {
 	const uint8_t *p = data;
+	size_t indented = strlen(indent);
+	char *line;
 
 	for (size_t at = from; at < to; at += 16) {
-		size_t n = to - at < 16 ? to - at : 16;
-		char line[80];
-
-		memset(line, ' ', sizeof(line));
-		for (size_t i = 0; i < n; i++) {
-			add_byte(line + i * 3 + (i >= 8), p[at + i]);
-			line[51 + i] =
-				p[at + i] >= 0x20 && p[at + i] < 0x7f ? (char)p[at + i] : '.';
-		}
-		line[50] = '|';
-		line[51 + n] = '|';
-		line[52 + n] = '\n';
-		buf_adds(buf, indent);
-		buf_addf(buf, "%08zx  ", at);
-		buf_add(buf, line, 53 + n);
+		line = buf_reserve(buf, indented + LINE_LEN + 24);
+		memcpy(line, indent, indented);
+		line += indented;
+		line += put_offset(line, at);
+		line += put_line(line, p + at, to - at < 16 ? to - at : 16);
+		buf->len = (size_t)(line - buf->data);
 	}
 }
 

@@ -1,5 +1,6 @@
 #include "sink/format.h"
 
+#include "samples.h"
 #include "unit.h"
 
 static void by_name(void **state)
@@ -26,6 +27,11 @@ static void by_suffix(void **state)
 		{ "/tmp/a.txt/b.jsonl", "jsonl" },
 		{ "run.jsonl.txt", "text" },
 		{ "run.txt.gz", NULL },
+		{ "run.iot", "iot" },
+		{ "run.iot.zst", "iot" },
+		{ "run.txt.zst", "text" },
+		{ "run.zst", NULL },
+		{ ".iot.zst", NULL },
 		{ "/tmp/a.txt/b", NULL },
 		{ "run", NULL },
 		{ "txt", NULL },
@@ -98,9 +104,10 @@ static void none_of_them_hoards(void **state)
 		struct sink *sink = format->open(out_from_fd(fd, "test"), &options);
 
 		for (int i = 0; i < 10; i++) {
-			struct event *event = event_new(EVENT_NOTE, 0);
+			struct event *event = sample_make("sent");
 
-			event->note.text = word;
+			event->data.payload = (uint8_t *)word;
+			event->data.len = event->data.captured = 100000;
 			sink_emit(sink, event);
 			event_unref(event);
 		}
