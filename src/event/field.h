@@ -28,7 +28,7 @@ enum field_kind {
 
 enum field_rule {
 	RULE_VALUE,    /* left out where it has the value `absent` (texts: where there is none) */
-	RULE_ALWAYS,   /* always there */
+	RULE_ALWAYS,   /* always there; names also in what is read, so no later key may be one */
 	RULE_PROCESS,  /* where the event is a process's */
 	RULE_MOVED,    /* data: where the call has not failed */
 	RULE_CAPTURED, /* data: where less was kept than was moved */

@@ -27,9 +27,10 @@ static bool is_map(const uint8_t *data, size_t len)
 	return head && len >= head + TYPE_KEY_LEN && !memcmp(data + head, type_key, TYPE_KEY_LEN);
 }
 
+/* Or as much of it as there is. */
 static bool is_tag(const uint8_t *data, size_t len)
 {
-	return len >= TAG_LEN && !memcmp(data, CAPTURE_TAG_BYTES, TAG_LEN);
+	return len && !memcmp(data, CAPTURE_TAG_BYTES, len < TAG_LEN ? len : TAG_LEN);
 }
 
 bool beginning_is_here(struct input *input)
@@ -48,7 +49,9 @@ bool beginning_is_near(struct input *input)
 
 void beginning_take_tag(struct input *input)
 {
-	if (is_tag(input_data(input), input_fill(input, TAG_LEN)))
+	size_t ready = input_fill(input, TAG_LEN);
+
+	if (ready >= TAG_LEN && is_tag(input_data(input), ready))
 		input_take(input, TAG_LEN);
 }
 

@@ -20,7 +20,6 @@ struct decoder {
 	uint64_t payload_max;
 	struct draft draft;
 	struct buf word;
-	bool has_seq;
 	uint64_t part;
 	struct buf next_file;
 };
@@ -231,13 +230,10 @@ static int read_payload(struct decoder *decoder, struct source *source, enum fie
 	result = source->ops->text(source, payload, (max + 2) / 3 * 4, &len);
 	if (result)
 		return result;
-	/* Padding is known where all of it is here. */
-	draft->payload_len = len / 4 * 3;
-	if (len == payload->len && len >= 4)
-		draft->payload_len -= (size_t)(payload->data[len - 1] == '=') +
-				      (size_t)(payload->data[len - 2] == '=');
 	if (!base64_decode(payload, 0))
 		return -EBADMSG;
+	/* Of what is cut the padding is not seen: at least so much. */
+	draft->payload_len = len > (max + 2) / 3 * 4 ? len / 4 * 3 - 2 : payload->len;
 	if (payload->len > max)
 		payload->len = max;
 	return 0;
@@ -313,30 +309,69 @@ static int read_other(struct decoder *decoder, struct source *source, const stru
 	return source->ops->skip(source);
 }
 
+/* What every event of its type has had from the first version on. */
+static bool is_required(const struct field *field)
+{
+	return field->rule == RULE_ALWAYS &&
+	       (field->kind == FIELD_NAME || field == &field_head[0] || field == &field_head[1]);
+}
+
+/* The rows of a table that were seen; two tables are one event's. */
+struct seen {
+	uint64_t rows[2];
+};
+
+/* A key that comes twice, or one that is missing, is damage. */
+static bool note_key(struct seen *seen, size_t table, size_t row)
+{
+	uint64_t bit = 1ULL << row;
+
+	if (seen->rows[table] & bit)
+		return false;
+	seen->rows[table] |= bit;
+	return true;
+}
+
+static bool has_required(const struct seen *seen, const struct field *const tables[])
+{
+	for (size_t i = 0; tables[i]; i++)
+		for (size_t row = 0; tables[i][row].kind != FIELD_END; row++)
+			if (is_required(&tables[i][row]) && !(seen->rows[i] & 1ULL << row))
+				return false;
+	return true;
+}
+
+static int read_member(struct decoder *decoder, struct source *source,
+		       const struct field *const tables[], int depth, struct seen *seen)
+{
+	const struct field *field = NULL;
+	struct source_key key;
+	int result = source->ops->key(source, &key);
+
+	if (result)
+		return result;
+	for (size_t i = 0; tables[i] && !field; i++) {
+		field = field_find(tables[i], key.text, key.len);
+		if (field && !note_key(seen, i, (size_t)(field - tables[i])))
+			return -EBADMSG;
+	}
+	return field ? read_value(decoder, source, field, depth)
+		     : read_other(decoder, source, &key, depth);
+}
+
 /* The members of a map that has been entered, whose rows are in these tables. */
 static int read_fields(struct decoder *decoder, struct source *source,
 		       const struct field *const tables[], int depth)
 {
-	const struct field *field;
-	struct source_key key;
+	struct seen seen = { 0 };
 	int result;
 
 	while ((result = source->ops->next(source)) > 0) {
-		result = source->ops->key(source, &key);
+		result = read_member(decoder, source, tables, depth, &seen);
 		if (result)
 			return result;
-		field = NULL;
-		for (size_t i = 0; tables[i] && !field; i++)
-			field = field_find(tables[i], key.text, key.len);
-		if (field)
-			result = read_value(decoder, source, field, depth);
-		else
-			result = read_other(decoder, source, &key, depth);
-		if (result)
-			return result;
-		decoder->has_seq |= field == &field_head[0];
 	}
-	return result;
+	return result || has_required(&seen, tables) ? result : -EBADMSG;
 }
 
 static int read_event(struct decoder *decoder, struct source *source, enum event_type type,
@@ -346,11 +381,8 @@ static int read_event(struct decoder *decoder, struct source *source, enum event
 	int result;
 
 	draft_begin(&decoder->draft, type);
-	decoder->has_seq = false;
 	decoder->part = 0;
 	result = read_fields(decoder, source, tables, 0);
-	if (!result && !decoder->has_seq)
-		result = -EBADMSG;
 	if (!result)
 		result = draft_make(&decoder->draft, ret_event);
 	return result ? result : DECODED_EVENT;

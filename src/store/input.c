@@ -3,6 +3,7 @@
 #include "base/own.h"
 #include "base/zstd.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
@@ -167,6 +168,7 @@ const uint8_t *input_data(const struct input *input)
 
 void input_take(struct input *input, size_t n)
 {
+	assert(n <= input->end - input->pos);
 	input->pos += n;
 }
 

@@ -30,7 +30,8 @@ struct reader {
 	bool gap;          /* something was lost before the next event */
 	bool awaits_part;  /* the next event must be a later part's first */
 	uint64_t part;
-	uint64_t seq; /* the last event's */
+	uint64_t seq;    /* the last event's */
+	uint64_t steady; /* … or the one before, where its own may be damaged: it is not the next */
 	uint64_t search_left;
 	uint64_t cut, unknown;
 	bool over;
@@ -69,7 +70,7 @@ static bool note_start(struct reader *reader)
 	note_end(reader);
 	reader->begun = true;
 	reader->part = part;
-	reader->seq = 0;
+	reader->seq = reader->steady = 0;
 	return true;
 }
 
@@ -80,9 +81,14 @@ static void note_seq(struct reader *reader, const struct event *event)
 	if (event->seq > reader->seq) {
 		if (reader->gap)
 			damage->events += event->seq - reader->seq - 1;
+		reader->steady = event->seq == reader->seq + 1 ? event->seq : reader->seq;
 		reader->seq = event->seq;
-	} else if (!damage->backwards++ && !damage->places) {
-		damage->offset = input_offset(reader->input);
+	} else {
+		if (!damage->backwards++ && !damage->places)
+			damage->offset = input_offset(reader->input);
+		/* It was the one before that was wrong. */
+		if (event->seq > reader->steady)
+			reader->seq = event->seq;
 	}
 	reader->gap = false;
 	damage->last_seq = reader->seq;
@@ -152,7 +158,8 @@ static bool goes_on(struct reader *reader, int decoded, const struct event *even
 {
 	if (decoded < 0)
 		return false;
-	if (decoded == DECODED_EVENT && event->seq <= reader->seq && event->type != EVENT_IOTRACE)
+	if (decoded == DECODED_EVENT && event->seq <= reader->steady &&
+	    event->type != EVENT_IOTRACE)
 		return false;
 	return beginning_is_here(reader->input) || !input_fill(reader->input, 1);
 }
@@ -169,7 +176,7 @@ static int resume(struct reader *reader, uint64_t start, struct event **ret_even
 	int decoded;
 
 	if (input_seek(input, start))
-		input_take(input, input_fill(input, 1) ? 1 : 0);
+		input_skip(input, 1);
 	while (beginning_find(input)) {
 		found = input_offset(input);
 		input_mark(input);
@@ -185,7 +192,7 @@ static int resume(struct reader *reader, uint64_t start, struct event **ret_even
 			break;
 		reader->search_left -= spent;
 		if (input_seek(input, found))
-			input_take(input, 1);
+			input_skip(input, 1);
 	}
 	input_skip(input, UINT64_MAX);
 	add_damage(reader, start, input_offset(input) - start, false);
@@ -311,7 +318,7 @@ static bool recognise(struct reader *reader)
 {
 	struct input *input = reader->input;
 	size_t ready = input_fill(input, 1);
-	bool json = ready && (*input_data(input) == '{' || *input_data(input) == '\n');
+	bool json = ready && memchr("{ \t\r\n", *input_data(input), 5);
 
 	/* Damaged at its beginning, or no capture? */
 	if (ready && !json && !beginning_is_here(input) && !beginning_is_near(input)) {
