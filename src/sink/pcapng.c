@@ -105,6 +105,12 @@ static struct link *link_new(struct pcapng *pcapng, struct stream *stream)
 	return link;
 }
 
+/* Messages by themselves, as UDP's; those of a connection are written like a stream. */
+static bool is_messages(const struct stream *stream)
+{
+	return stream->datagram && stream->proto != PROTO_UNIX_SEQPACKET;
+}
+
 /* The stream's flow, ready to be written for it; NULL where nothing is to be written. */
 static struct flow *flow_of(struct pcapng *pcapng, struct stream *stream)
 {
@@ -189,7 +195,7 @@ static void on_connect(struct pcapng *pcapng, struct stream *stream, const struc
 	const struct event_socket *socket = &event->socket;
 	struct flow *flow = flow_of(pcapng, stream);
 
-	if (!flow || stream->datagram)
+	if (!flow || is_messages(stream))
 		return;
 	if (!flow->begun && !stream->peer && is_awaited(pcapng, stream))
 		flow_hold(flow, HOLD_PEER, event->time);
@@ -238,7 +244,7 @@ static void on_event(void *ctx, struct stream *stream, const struct event *event
 
 	if (event->type == EVENT_SOCKET) {
 		on_socket(pcapng, stream, event);
-	} else if (event->data.error == ECONNRESET && !stream->datagram) {
+	} else if (event->data.error == ECONNRESET && !is_messages(stream)) {
 		flow = flow_of(pcapng, stream);
 		if (flow)
 			flow_add_reset(flow, side_of(stream, DIR_IN), event);
@@ -286,7 +292,7 @@ static void on_paired(void *ctx, struct stream *stream)
 	struct stream *drop = accepts ? stream->peer : stream;
 	struct link *link = drop->user;
 
-	if (stream->datagram && stream->proto != PROTO_UNIX_SEQPACKET) {
+	if (is_messages(stream)) {
 		share(pcapng, stream->peer, stream);
 		return;
 	}
@@ -344,13 +350,13 @@ static void on_bytes(void *ctx, struct stream *stream, const struct event *event
 
 	if (!flow)
 		return;
-	if (data->layer == LAYER_WIRE && !stream->datagram)
+	if (data->layer == LAYER_WIRE && !is_messages(stream))
 		follow_tls(pcapng, flow, side, event);
 	else
-		flow->tls.is_none |= stream->datagram;
+		flow->tls.is_none |= is_messages(stream);
 	if (!is_written(pcapng, flow, data))
 		return;
-	if (stream->datagram && stream->proto != PROTO_UNIX_SEQPACKET) {
+	if (is_messages(stream)) {
 		flow_add_datagram(flow, side, data->dir == DIR_OUT, event);
 		return;
 	}
@@ -387,7 +393,7 @@ static void on_closed(void *ctx, struct stream *stream, const struct event *even
 	struct flow *flow = stream->user ? flow_of(pcapng, stream) : NULL;
 
 	free(map_take(&pcapng->listeners, stream->conn));
-	if (!flow || stream->datagram)
+	if (!flow || is_messages(stream))
 		return;
 	/* An answer that was never seen is no connection that could be ended. */
 	if (event && (flow->syn[1] || !flow->syn[0]))
