@@ -12,6 +12,8 @@ const struct command commands[] = {
 	  probes_main },
 	{ "show", "show [OPTION]... FILE", "print a capture", show_main },
 	{ "export", "export [OPTION]... FILE -o OUT", "convert a capture", export_main },
+	{ "summary", "summary [OPTION]... FILE", "totals per process and connection",
+	  summary_main },
 	{ 0 },
 };
 

@@ -24,5 +24,6 @@ int trace_main(int argc, char **argv);
 int probes_main(int argc, char **argv);
 int show_main(int argc, char **argv);
 int export_main(int argc, char **argv);
+int summary_main(int argc, char **argv);
 
 #endif

@@ -34,6 +34,8 @@ const struct opt_row output_options[] = {
 
 const struct opt_row live_output_options[] = {
 	{ OPT_FLAG, 0, "live", NULL, "text on standard error although there is an -o", AT(live) },
+	{ OPT_FLAG, 0, "summary", NULL, "totals at the end on standard error, instead of text",
+	  AT(summary) },
 	{ OPT_SIZE, 0, "queue", "SIZE", "events in memory before the program has to wait (64M)",
 	  AT(queue) },
 	{ OPT_FLAG, 0, "drop", NULL, "when that is full, lose data (and say so) instead of waiting",
@@ -148,41 +150,56 @@ static int check_settings(const struct output_settings *settings)
 	return 0;
 }
 
-/* The outputs that -o names, and a default one. -1 after a message; then the selection is gone, too. */
-static int open_outputs(struct pipeline *pipeline, const struct output_settings *settings,
-			struct selection *selection, const struct pipeline_default *fallback)
+/* A default output, in the format that -f says or the one that is named. */
+static int add_default(struct pipeline *pipeline, const struct output_settings *settings,
+		       const struct pipeline_default *fallback, const char *format)
 {
-	int result;
+	return add_output(pipeline->tee, out_from_fd(fallback->fd, fallback->name),
+			  format ? format_by_name(format) : default_format(settings), settings,
+			  fallback->is_terminal);
+}
 
+/* The outputs that -o names. -1 after a message. */
+static int open_outputs(struct pipeline *pipeline, const struct output_settings *settings)
+{
 	pipeline->tee = tee_new(report, pipeline);
-	result = check_settings(settings);
-	if (!result)
-		result = add_files(pipeline->tee, settings);
-	if (!result && fallback)
-		result = add_output(pipeline->tee, out_from_fd(fallback->fd, fallback->name),
-				    default_format(settings), settings, fallback->is_terminal);
-	if (result) {
-		sink_finish(tee_sink(pipeline->tee));
-		selection_free(selection);
-	}
+	return check_settings(settings) ? -1 : add_files(pipeline->tee, settings);
+}
+
+static int give_up(struct pipeline *pipeline, struct selection *selection)
+{
+	sink_finish(tee_sink(pipeline->tee));
+	selection_free(selection);
+	return -1;
+}
+
+/* Standard error's share of a running trace. */
+static int add_live(struct pipeline *pipeline, const struct output_settings *settings)
+{
+	const struct pipeline_default error = { STDERR_FILENO, "standard error",
+						isatty(STDERR_FILENO) };
+	bool text = settings->live || !(settings->files.count || settings->summary);
+	int result = 0;
+
+	if (text)
+		result = add_default(pipeline, settings, &error, NULL);
+	else
+		tee_add(pipeline->tee, alerts_new(), NULL);
+	if (!result && settings->summary)
+		result = add_default(pipeline, settings, &error, "summary");
 	return result;
 }
 
 int pipeline_open(struct pipeline *pipeline, const struct output_settings *settings,
 		  struct selection *selection)
 {
-	const struct pipeline_default error = { STDERR_FILENO, "standard error",
-						isatty(STDERR_FILENO) };
 	struct queue_options queue = { .bytes = settings->queue ? settings->queue : QUEUE_BYTES,
 				       .drop = settings->drop,
 				       .idle = pipeline_flush,
 				       .idle_ctx = pipeline };
-	bool live = !settings->files.count || settings->live;
 
-	if (open_outputs(pipeline, settings, selection, live ? &error : NULL))
-		return -1;
-	if (!live)
-		tee_add(pipeline->tee, alerts_new(), NULL);
+	if (open_outputs(pipeline, settings) || add_live(pipeline, settings))
+		return give_up(pipeline, selection);
 	pipeline->sink =
 		queue_new(&queue, select_new(selection,
 					     tally_new(&pipeline->limit, tee_sink(pipeline->tee))));
@@ -194,8 +211,9 @@ int pipeline_open_replay(struct pipeline *pipeline, const struct output_settings
 {
 	bool shown = !settings->files.count;
 
-	if (open_outputs(pipeline, settings, selection, shown ? fallback : NULL))
-		return -1;
+	if (open_outputs(pipeline, settings) ||
+	    (shown && add_default(pipeline, settings, fallback, NULL)))
+		return give_up(pipeline, selection);
 	pipeline->quiet = shown;
 	pipeline->sink = select_new(selection, tee_sink(pipeline->tee));
 	return 0;

@@ -20,6 +20,7 @@ struct output_settings {
 	const char *pcap_link;
 	/* Of a running trace only. */
 	bool live;
+	bool summary;
 	bool drop;
 	uint64_t queue;
 };

@@ -47,6 +47,12 @@ static void describe(struct buf *text, const struct reader_damage *damage)
 			text->len ? "; " : "", damage->last_seq);
 }
 
+/* Payload that the user did not ask to be cut. */
+static uint64_t unwanted_cuts(const struct replay *replay, const struct reader *reader)
+{
+	return replay->settings->max_bytes || replay->cuts_payload ? 0 : reader_cut(reader);
+}
+
 /* Messages, and the exit status. */
 static int report(const struct replay *replay, const struct reader *reader)
 {
@@ -55,18 +61,16 @@ static int report(const struct replay *replay, const struct reader *reader)
 	if (reader_unknown(reader))
 		log_error("%s: %lu events of a newer version were left out", replay->file,
 			  reader_unknown(reader));
-	if (reader_cut(reader) && !replay->settings->max_bytes)
+	if (unwanted_cuts(replay, reader))
 		log_error("%s: %lu messages are longer than %lu bytes and were cut; --max-bytes "
 			  "allows more",
-			  replay->file, reader_cut(reader), replay->payload_max);
+			  replay->file, unwanted_cuts(replay, reader), replay->payload_max);
 	if (reader_is_damaged(reader)) {
 		describe(&text, reader_damage(reader));
 		log_error("%s: %s", replay->file, buf_cstr(&text));
 		return EXIT_DAMAGED;
 	}
-	if (reader_cut(reader) && !replay->settings->max_bytes && replay->needs_whole)
-		return EXIT_IOTRACE_FAILED;
-	return 0;
+	return unwanted_cuts(replay, reader) && replay->needs_whole ? EXIT_IOTRACE_FAILED : 0;
 }
 
 static int pump(const struct replay *replay, struct reader *reader, struct pipeline *pipeline)

@@ -17,8 +17,9 @@ struct replay {
 	const char *file;
 	uint64_t payload_max; /* where the user has not said */
 	struct pipeline_default fallback;
-	bool progress;    /* a bar, if it takes long */
-	bool needs_whole; /* payload that is cut short is a failure */
+	bool progress;     /* a bar, if it takes long */
+	bool needs_whole;  /* payload that is cut short is a failure */
+	bool cuts_payload; /* … is meant to be */
 };
 
 /* Exit status of show, export and summary where the file is damaged. */

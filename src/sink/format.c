@@ -9,6 +9,8 @@ const struct format formats[] = {
 	{ "jsonl", ".jsonl", "JSON Lines, one event each", false, jsonl_new },
 	{ "iot", ".iot", "the native capture", true, iot_new },
 	{ "pcapng", ".pcapng", "packets, for Wireshark", true, pcapng_new },
+	{ "summary", NULL, "totals per process and connection, at the end", false, summary_new },
+	{ "summary-json", NULL, "the same as JSON", false, summary_json_new },
 	{ .name = NULL },
 };
 

@@ -37,5 +37,7 @@ struct sink *hex_new(struct out *out, const struct format_options *options);
 struct sink *jsonl_new(struct out *out, const struct format_options *options);
 struct sink *iot_new(struct out *out, const struct format_options *options);
 struct sink *pcapng_new(struct out *out, const struct format_options *options);
+struct sink *summary_new(struct out *out, const struct format_options *options);
+struct sink *summary_json_new(struct out *out, const struct format_options *options);
 
 #endif

@@ -90,7 +90,7 @@ static void all_of_them_work(void **state)
 	}
 }
 
-/* They hand over what there is, and do not keep it all until the end. */
+/* They hand over what there is, and do not keep it all until the end; only sums are known then. */
 static void none_of_them_hoards(void **state)
 {
 	static const struct format_options options;
@@ -111,7 +111,8 @@ static void none_of_them_hoards(void **state)
 			sink_emit(sink, event);
 			event_unref(event);
 		}
-		CHECK(lseek(fd, 0, SEEK_END) > 500000, "%s", format->name);
+		CHECK(lseek(fd, 0, SEEK_END) > 500000 || !strncmp(format->name, "summary", 7), "%s",
+		      format->name);
 		assert_int_equal(sink_finish(sink), 0);
 		close(fd);
 	}
