@@ -22,5 +22,7 @@ int main(int argc, char **argv)
 	for (const struct command *command = commands; command->run; command++)
 		if (command->name && argc > 1 && !strcmp(argv[1], command->name))
 			return command->run(argc - 1, argv + 1);
+	if (extcap_is_meant(argc, argv))
+		return extcap_main(argc, argv);
 	return trace_main(argc, argv);
 }

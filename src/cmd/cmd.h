@@ -2,6 +2,8 @@
 #ifndef CMD_CMD_H
 #define CMD_CMD_H
 
+#include <stdbool.h>
+
 struct command {
 	const char *name;    /* NULL: what is run where no other is named */
 	const char *usage;   /* behind "iotrace " */
@@ -25,5 +27,9 @@ int probes_main(int argc, char **argv);
 int show_main(int argc, char **argv);
 int export_main(int argc, char **argv);
 int summary_main(int argc, char **argv);
+
+/* Wireshark asks by options alone; they are no command of the user's. */
+bool extcap_is_meant(int argc, char *const *argv);
+int extcap_main(int argc, char **argv);
 
 #endif
