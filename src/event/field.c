@@ -17,7 +17,11 @@
 /* A number or text that is left out where it is 0 or not there. */
 #define OPTIONAL(kind_, key_, member) RULED(RULE_VALUE, kind_, key_, member)
 #define ALWAYS(kind_, key_, member)   RULED(RULE_ALWAYS, kind_, key_, member)
-#define NUMBERED(key_, member)        /* left out where it is -1 */              \
+#define NEEDED(key_, member)          /* a text that live events always have */     \
+	{                                                                           \
+		.kind = FIELD_TEXT, KEY(key_), .offset = AT(member), .needed = true \
+	}
+#define NUMBERED(key_, member) /* left out where it is -1 */                     \
 	{                                                                        \
 		.kind = FIELD_I32, KEY(key_), .offset = AT(member), .absent = -1 \
 	}
@@ -51,11 +55,11 @@ const struct field field_head[] = {
 
 static const struct field start_fields[] = {
 	ALWAYS(FIELD_I32, "schema", start.schema),
-	OPTIONAL(FIELD_TEXT, "version", start.version),
+	NEEDED("version", start.version),
 	OPTIONAL(FIELD_STRINGS, "argv", start.argv),
-	OPTIONAL(FIELD_TEXT, "host", start.host),
-	OPTIONAL(FIELD_TEXT, "kernel", start.kernel),
-	OPTIONAL(FIELD_TEXT, "engine", start.engine),
+	NEEDED("host", start.host),
+	NEEDED("kernel", start.kernel),
+	NEEDED("engine", start.engine),
 	END,
 };
 
@@ -106,7 +110,7 @@ static const struct field data_fields[] = {
 	OPTIONAL(FIELD_TEXT, "path", data.path),
 	NAMED(RULE_ALWAYS, "dir", data.dir, event_dir_names),
 	NAMED(RULE_ALWAYS, "layer", data.layer, event_layer_names),
-	OPTIONAL(FIELD_TEXT, "call", data.call),
+	NEEDED("call", data.call),
 	RULED(RULE_MOVED, FIELD_U64, "len", data.len),
 	ALWAYS(FIELD_U64, "dur", data.dur),
 	OPTIONAL(FIELD_U64, "full", data.full),
@@ -123,12 +127,12 @@ static const struct field data_fields[] = {
 };
 
 static const struct field secret_fields[] = {
-	OPTIONAL(FIELD_TEXT, "line", secret.line),
+	NEEDED("line", secret.line),
 	END,
 };
 
 static const struct field loss_fields[] = {
-	OPTIONAL(FIELD_TEXT, "reason", loss.reason),
+	NEEDED("reason", loss.reason),
 	OPTIONAL(FIELD_U64, "conn", loss.conn),
 	NUMBERED("fd", loss.fd),
 	ALWAYS(FIELD_U64, "bytes", loss.bytes),
@@ -137,7 +141,7 @@ static const struct field loss_fields[] = {
 };
 
 static const struct field note_fields[] = {
-	OPTIONAL(FIELD_TEXT, "text", note.text),
+	NEEDED("text", note.text),
 	END,
 };
 

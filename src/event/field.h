@@ -42,6 +42,7 @@ struct field {
 	size_t key_len;
 	size_t offset; /* in struct event */
 	int absent;
+	bool needed; /* FIELD_TEXT: where a file has none, its reader puts an empty one */
 	const char *const *names; /* FIELD_NAME, FIELD_FLAGS */
 	size_t name_count;
 	const struct field *members; /* FIELD_GROUP */

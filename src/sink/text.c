@@ -103,6 +103,11 @@ static void add_strings(struct buf *buf, const struct event_strings *strings)
 	}
 }
 
+static const char *proto_name(enum event_proto proto)
+{
+	return event_proto_names[proto] ? event_proto_names[proto] : "unknown";
+}
+
 static const char *error_name(int error)
 {
 	const char *name = strerrorname_np(error);
@@ -190,7 +195,7 @@ static void add_socket(struct text *text, const struct event *event)
 		arrow = socket->what == SOCKET_ACCEPT ? "<-" : "--";
 	if (socket->what == SOCKET_CONNECT)
 		arrow = "->";
-	buf_addf(buf, "#%lu %s %s", socket->conn, event_proto_names[socket->proto],
+	buf_addf(buf, "#%lu %s %s", socket->conn, proto_name(socket->proto),
 		 socket_event_names[socket->what]);
 	if (arrow || !addr_is_empty(&socket->local))
 		buf_addc(buf, ' ');
@@ -251,8 +256,8 @@ static void add_data(struct text *text, const struct event *event)
 
 	if (data->conn)
 		buf_addf(buf, "#%lu ", data->conn);
-	if (event_proto_names[data->proto])
-		buf_addf(buf, "%s ", event_proto_names[data->proto]);
+	if (proto_name(data->proto))
+		buf_addf(buf, "%s ", proto_name(data->proto));
 	if (data->path) {
 		add_clean(buf, data->path);
 		paint(text, out ? COLOR_OUT : COLOR_IN, out ? " <-" : " ->");

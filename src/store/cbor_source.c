@@ -8,12 +8,15 @@
 #include <errno.h>
 #include <string.h>
 
-/* The next item's head, which is taken. */
+/* The next item's head, which is taken. Not a byte beyond it is waited for. */
 static int take_head(struct source *source, struct item *ret_item)
 {
-	size_t ready = input_fill(source->input, ITEM_HEAD_MAX);
-	int result = item_read(input_data(source->input), ready, ret_item);
+	size_t ready = input_fill(source->input, 1);
+	int result;
 
+	if (ready)
+		ready = input_fill(source->input, item_head_len(*input_data(source->input)));
+	result = item_read(input_data(source->input), ready, ret_item);
 	if (!result)
 		input_take(source->input, ret_item->len);
 	return result;

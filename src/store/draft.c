@@ -69,6 +69,8 @@ static void relocate(struct event *event, const struct field *fields, const char
 			continue;
 		if (*text)
 			*text = texts + ((uintptr_t)*text - 1);
+		else if (field->needed)
+			*text = "";
 	}
 }
 

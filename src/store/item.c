@@ -183,8 +183,8 @@ static const struct cbor_callbacks callbacks = {
 	.indef_break = on_break,
 };
 
-/* Of a head with that first byte: its low bits say how long the number behind it is. */
-static size_t head_len(uint8_t first)
+/* The low bits of the first byte say how long the number behind it is. */
+size_t item_head_len(uint8_t first)
 {
 	unsigned int low = first & 31U;
 
@@ -204,7 +204,7 @@ int item_read(const uint8_t *data, size_t len, struct item *ret_item)
 
 	if (!len)
 		return -ENODATA;
-	item.len = head_len(data[0]);
+	item.len = item_head_len(data[0]);
 	if (len < item.len)
 		return -ENODATA;
 	result = cbor_stream_decode(data, len, &callbacks, &item);

@@ -41,8 +41,9 @@ struct item {
 	size_t len;      /* of the head itself */
 };
 
-/* Longest head. */
+/* Length of the head that this byte begins, at most ITEM_HEAD_MAX. */
 #define ITEM_HEAD_MAX 9
+size_t item_head_len(uint8_t first);
 
 /* 0; -ENODATA where more bytes are needed, -EBADMSG where they are no item's. */
 int item_read(const uint8_t *data, size_t len, struct item *ret_item);

@@ -29,6 +29,9 @@ import threading
 import time
 import zlib
 
+sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "../law"))
+import laws
+
 SKIP = 77
 HEAD = ["type", "seq", "time", "pid", "tid", "comm"]
 # A new key of the schema goes here, too: docs/events.md.
@@ -398,7 +401,8 @@ def check_view(path, view, events):
 def trace(arguments, settings, directory, view):
     capture = os.path.join(directory, "capture.jsonl")
     shown = os.path.join(directory, "shown")
-    argv = [os.environ["IOTRACE"], "-o", capture] + settings.get("options", [])
+    argv = [os.environ["IOTRACE"], *laws.options(capture.removesuffix(".jsonl")),
+            *settings.get("options", [])]
     if view:
         argv += ["-f", view, "-o", shown]
     began = time.time_ns()
@@ -451,6 +455,7 @@ def test(arguments, view, directory):
         bad = misfits(line, events[-1], Names())
         require(not bad, "end:", events[-1], "wanted", line)
     check_stderr(settings, stderr)
+    laws.check(capture.removesuffix(".jsonl"), view or "text")
     if view:
         check_view(shown, view, events)
     return settings.get("views", [])
@@ -474,7 +479,7 @@ def main():
         try:
             for view in test(arguments, None, directory):
                 test(arguments, view, directory)
-        except Failure as failure:
+        except (Failure, laws.Broken) as failure:
             print("FAILED:", failure)
             sys.exit(1)
 

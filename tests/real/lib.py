@@ -24,6 +24,8 @@ import threading
 import time
 import traceback
 
+sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "../law"))
+import laws
 import oracle
 from oracle import Failure, expect
 
@@ -55,8 +57,9 @@ class Process:
         self.name, self.traced = name, traced
         self.stdout, self.stderr = test.path(name + ".out"), test.path(name + ".err")
         self.capture_path = test.path(name + ".jsonl")
+        self.base = test.path(name)
         if traced:
-            argv = [IOTRACE, "-o", self.capture_path, *options, "--", *argv]
+            argv = [IOTRACE, *laws.options(self.base), *options, "--", *argv]
         with open(self.stdout, "wb") as out, open(self.stderr, "wb") as err:
             self.popen = subprocess.Popen(
                 argv, stdin=stdin or subprocess.DEVNULL, stdout=subprocess.PIPE if watch else out,
@@ -120,6 +123,11 @@ class Process:
         return self.wait()
 
     def capture(self):
+        """What was captured; and each capture keeps the laws."""
+        try:
+            laws.check(self.base)
+        except laws.Broken as broken:
+            raise Failure(f"a law is broken: {broken}") from None
         return oracle.Capture(self.capture_path)
 
     def told(self):
