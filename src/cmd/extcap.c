@@ -90,10 +90,24 @@ static int list_options(const struct extcap_interface *interface)
 	return 0;
 }
 
+/*
+ * Wireshark ends us by SIGTERM, which is passed on to the program: that should be what was asked for,
+ * not a shell that waits for it.
+ */
+static char *shell_command(const char *program)
+{
+	const char *space = strchr(program, ' '), *equals = strchr(program, '=');
+	bool assigns = equals && (!space || equals < space);
+
+	return own_printf("%s%s", strpbrk(program, ";&|<>(){}`\n") || assigns ? "" : "exec ",
+			  program);
+}
+
 /* The command line that the user would have typed. */
 static int capture(const struct extcap_settings *settings)
 {
 	const char *argv[24] = { "iotrace", "-f", "pcapng", "-o", settings->fifo };
+	char *command auto_free = NULL;
 	int argc = 5;
 
 	if (settings->local)
@@ -112,7 +126,7 @@ static int capture(const struct extcap_settings *settings)
 		argv[argc++] = "--";
 		argv[argc++] = "/bin/sh";
 		argv[argc++] = "-c";
-		argv[argc++] = settings->program;
+		argv[argc++] = command = shell_command(settings->program);
 	}
 	return trace_main(argc, (char **)argv);
 }

@@ -284,6 +284,18 @@ class Test:
         return traced, proxied
 
 
+def await_content(path, pattern):
+    """Until a file that somebody else writes has a line that matches."""
+    until = time.monotonic() + PATIENCE
+    while True:
+        with open(path, "rb") if os.path.exists(path) else open(os.devnull, "rb") as file:
+            content = file.read()
+        if re.search(pattern, content, re.MULTILINE):
+            return
+        expect(time.monotonic() < until, f"no {pattern} in {content[-1000:]}")
+        time.sleep(0.02)
+
+
 def nothing(_):
     """To `clean` output that is a log as well."""
     return b""

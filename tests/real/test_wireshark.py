@@ -1,0 +1,409 @@
+"""Captures of real programs as unmodified Wireshark, tcpdump and tcpflow read them."""
+import json
+import os
+import subprocess
+
+import lib
+import oracle
+from lib import IOTRACE, PYTHON, Proxy, expect
+from oracle import read_record
+from servers import (as_user, postgres_program, serve_nginx, serve_own, serve_postgres,
+                     serve_redis)
+
+ENV = dict(os.environ, TZ="UTC")
+
+
+def tshark(path, *fields, where=None, options=()):
+    """The fields of the packets that are wanted, one list a packet."""
+    argv = ["tshark", "-r", path, *options, "-T", "fields", "-E", "separator=/t"]
+    for field in fields:
+        argv += ["-e", field]
+    if where:
+        argv += ["-Y", where]
+    done = subprocess.run(argv, capture_output=True, env=ENV, timeout=lib.PATIENCE)
+    expect(done.returncode == 0, f"tshark fails: {done.stderr}")
+    lines = done.stdout.decode("utf-8", "backslashreplace").split("\n")[:-1]
+    return [line.split("\t") for line in lines]
+
+
+CHECKSUMS = ["-o", "ip.check_checksum:TRUE", "-o", "tcp.check_checksum:TRUE",
+             "-o", "udp.check_checksum:TRUE"]
+
+
+def sound(path):
+    """No packet is wrong: checksums, and what Wireshark's analysis of TCP marks."""
+    bad = tshark(path, "frame.number", "_ws.expert.message", options=CHECKSUMS,
+                 where="tcp.analysis.flags or ip.checksum.status == 0 or "
+                       "tcp.checksum.status == 0 or udp.checksum.status == 0 or _ws.malformed")
+    expect(not bad, f"{path}: {bad[:5]}")
+
+
+def processes(path, process):
+    """All packets are this process's."""
+    found = set(map(tuple, tshark(path, "pktap.cmdname", "pktap.pid")))
+    events = [json.loads(line) for line in open(process.capture_path, "rb")]
+    there = {(event["comm"], str(event["pid"])) for event in events if event["type"] == "data"}
+    expect(found and found <= there, f"{found}, and traced were {there}")
+
+
+def traced(test, argv, **more):
+    process = test.run(argv, traced=True, **more)
+    process.capture()
+    path = process.base + ".pcapng"
+    sound(path)
+    processes(path, process)
+    return process, path
+
+
+def http(test):
+    test.need("tshark", "curl")
+    _, target = serve_nginx(test, False)
+    urls = [f"http://{target}/{name}" for name in ("1", "chunked/1m", "no-such")]
+    _, path = traced(test, ["curl", "-sS", *urls])
+    asked = tshark(path, "http.request.method", "http.request.uri", where="http.request")
+    expect(asked == [["GET", "/1"], ["GET", "/chunked/1m"], ["GET", "/no-such"]], f"{asked}")
+    codes = tshark(path, "http.response.code", where="http.response")
+    expect(codes == [["200"], ["200"], ["404"]], f"{codes}")
+    sizes = tshark(path, "http.file_data", where="http.request.uri == \"/1\" or http.response")
+    expect(len(sizes) == 4, f"{len(sizes)} messages")
+    shake = tshark(path, "tcp.flags.str", where="tcp.len == 0")
+    expect([flags[0].replace("·", "") for flags in shake[:3]] == ["S", "AS", "A"], f"{shake}")
+
+
+def http_server(test):
+    """The accepting side, by a server of several processes."""
+    test.need("tshark", "curl")
+    server, target = serve_nginx(test, True)
+    for number in range(5):
+        test.run(["curl", "-sS", f"http://{target}/{'1m' if number % 2 else '1'}"])
+    server.stop()
+    server.capture()
+    path = server.base + ".pcapng"
+    sound(path)
+    processes(path, server)
+    asked = tshark(path, "http.request.uri", where="http.request")
+    expect(asked == [["/1"], ["/1m"], ["/1"], ["/1m"], ["/1"]], f"{asked}")
+    streams = {stream for stream, in tshark(path, "tcp.stream", where="tcp")}
+    expect(streams >= set("01234"), f"{streams}")
+
+
+def both_ends(test):
+    """Client and server are traced: each connection is there once, as the server's."""
+    test.need("tshark", "curl")
+    port = test.free_port()
+    url = f"http://{test.host}:{port}"
+    test.write("www/file", lib.noise(300000))
+    script = f"""
+        {PYTHON} -m http.server {port} --bind {test.host} -d {test.path("www")} 2>/dev/null &
+        until curl -s -o /dev/null {url}; do sleep 0.1; done
+        curl -s -o /dev/null {url}/file {url}/none
+        kill %1
+        wait"""
+    process = test.run(["bash", "-c", script], traced=True)
+    process.capture()
+    path = process.base + ".pcapng"
+    sound(path)
+    names = {name for name, in tshark(path, "pktap.cmdname", where="http")}
+    expect(names == {"python3"}, f"{names}")
+    asked = [uri for uri, in tshark(path, "http.request.uri", where="http.request")]
+    expect(asked == ["/", "/file", "/none"], f"{asked}")
+
+
+def dns(test):
+    test.need("tshark", "dig")
+    _, target = serve_own(test, False, [PYTHON, os.path.join(lib.HERE, "dns_server.py")])
+    host, _, port = target.rpartition(":")
+    _, path = traced(test, ["dig", "-r", f"@{host}", "-p", port, "+tries=1", "+short",
+                            "name0.test", "name1.test"])
+    options = ["-d", f"udp.port=={port},dns"]
+    asked = tshark(path, "dns.qry.name", where="dns.flags.response == 0", options=options)
+    expect(asked == [["name0.test"], ["name1.test"]], f"{asked}")
+    answers = tshark(path, "dns.a", where="dns.flags.response == 1", options=options)
+    expect(len(answers) == 2 and all(answer[0] for answer in answers), f"{answers}")
+
+
+def redis(test):
+    test.need("tshark", "redis-cli", "redis-server")
+    _, target = serve_redis(test, False)
+    host, _, port = target.rpartition(":")
+    commands = test.write("commands", "".join(f"set key{n} {'v' * n}\nget key{n}\n"
+                                              for n in range(1, 50)))
+    with open(commands, "rb") as stdin:
+        _, path = traced(test, ["redis-cli", "-h", host, "-p", port], stdin=stdin)
+    found = tshark(path, "resp.bulk_string.value", where=f"resp and tcp.dstport == {port}",
+                   options=["-d", f"tcp.port=={port},resp"])
+    words = [bytes.fromhex(word.replace(":", "")).decode() if set(word) <= set("0123456789abcdef:")
+             else word for line in found for word in line[0].split(",")]
+    wanted = [word for n in range(1, 50) for word in ("set", f"key{n}", "v" * n, "get", f"key{n}")]
+    expect(words[-len(wanted):] == wanted, f"{words[:20]}")
+
+
+def postgres(test):
+    """Over TCP, and over a local socket, whose name ends with a port that Wireshark knows."""
+    test.need("tshark")
+    server, target = serve_postgres(test, False)
+    host, _, port = target.rpartition(":")
+    psql = [postgres_program("psql"), "-X", "-U", "tester", "-d", "postgres", "-c",
+            "select 41 + 1", "-c", "select no_such", "-h"]
+    _, path = traced(test, [*psql, host, "-p", port], cwd="/")
+    options = ["-d", f"tcp.port=={port},pgsql"]
+    check_queries(tshark(path, "pgsql.query", where="pgsql.query", options=options))
+    rows = tshark(path, "pgsql.val.data", where="pgsql.val.data", options=options)
+    expect(rows == [["3432"]] or rows == [["34:32"]], f"{rows}")
+
+
+def check_queries(found):
+    expect(found == [["select 41 + 1"], ["select no_such"]], f"{found}")
+
+
+def bulk(test):
+    """100 MB: the stream is that of the oracle, and its analysis finds nothing."""
+    test.need("tshark", "curl")
+    _, target = serve_nginx(test, False)
+    proxy = Proxy(test, target)
+    process, path = traced(test, ["curl", "-sS", "-o", "/dev/null",
+                                  f"http://{proxy.address}/100m"])
+    (conn,) = proxy.take()
+    followed = follow(test, path)
+    expect(followed["c2s"] == b"".join(read_record(conn, "c2s")), "the request differs")
+    answer = b"".join(read_record(conn, "s2c"))
+    expect(len(answer) > 100 << 20 and followed["s2c"] == answer, "the answer differs")
+
+
+def follow(test, path):
+    """Both directions as -z follow has them."""
+    out = test.path("followed")
+    with open(out, "wb") as file:
+        done = subprocess.run(["tshark", "-r", path, "-q", "-z", "follow,tcp,raw,0"], stdout=file,
+                              stderr=subprocess.PIPE, env=ENV, timeout=10 * lib.PATIENCE)
+    expect(done.returncode == 0, f"tshark fails: {done.stderr}")
+    ways = {"c2s": [], "s2c": []}
+    with open(out, "rb") as file:
+        for line in file:
+            data = line.strip()
+            if data and set(data[:8]) <= set(b"0123456789abcdef") and len(data) % 2 == 0:
+                ways["s2c" if line.startswith(b"\t") else "c2s"].append(bytes.fromhex(data.decode()))
+    return {way: b"".join(data) for way, data in ways.items()}
+
+
+def live(test):
+    """A pipe into tshark shows the exchange while it happens."""
+    test.need("tshark", "curl")
+    server, target = serve_own(test, False, [PYTHON, os.path.join(lib.HERE, "wait_server.py")])
+    seen = test.path("seen")
+    command = f"|tshark -l -n -i - -T fields -e http.request.uri -e http.response.code >{seen} " \
+              f"2>/dev/null"
+    client = test.begin([IOTRACE, "-f", "pcapng", "-o", command, "--", "curl", "-sS",
+                         f"http://{target}/first", f"http://{target}/second"])
+    lib.await_content(seen, rb"^/first\t$")
+    expect(not client.ended(0), "it is over")
+    server.popen.send_signal(lib.signal.SIGUSR1)  # and it answers
+    lib.await_content(seen, rb"^\t200$")
+    lib.await_content(seen, rb"^/second\t$")
+    expect(not client.ended(0), "it is over")
+    server.popen.send_signal(lib.signal.SIGUSR1)
+    expect(client.wait() == 0, f"{client.told()}")
+    with open(seen, "rb") as file:
+        words = file.read().split()
+    expect(words == [b"/first", b"200", b"/second", b"200"], f"{words}")
+
+
+def raw_link(test):
+    """--pcap-link raw, for those who do not know PKTAP."""
+    test.need("tcpdump", "curl", "tcpflow")
+    _, target = serve_nginx(test, False)
+    process = test.run(["curl", "-sS", f"http://{target}/1"], traced=True)
+    process.capture()
+    raw = test.path("raw.pcapng")
+    exported = test.run([IOTRACE, "export", "--pcap-link", "raw", process.base + ".iot", "-o", raw])
+    expect(exported.status == 0, exported.told())
+    for path, kind in (raw, "RAW"), (process.base + ".pcapng", "PKTAP"):
+        done = subprocess.run(["tcpdump", "-n", "-r", path, "-A"], capture_output=True)
+        expect(kind.encode() in done.stderr and b"GET /1 HTTP/1.1" in done.stdout, f"{done}")
+    flows = test.path("flows")
+    os.mkdir(flows)
+    subprocess.run(["tcpflow", "-o", flows, "-r", raw], capture_output=True, check=True)
+    found = [open(os.path.join(flows, name), "rb").read() for name in os.listdir(flows)
+             if name.startswith("127")]
+    expect(len(found) == 2 and any(data.startswith(b"GET /1 ") for data in found) and
+           any(data.startswith(b"HTTP/1.1 200") for data in found), f"{os.listdir(flows)}")
+
+
+def local_sockets(test):
+    """AF_UNIX on made-up addresses, named by Name Resolution blocks."""
+    test.need("tshark")
+    path = test.path("s.PGSQL.5432")
+    process = test.begin([PYTHON, "-c", TALK, path], traced=True, options=["--unix"])
+    expect(process.wait() == 0, process.told())
+    process.capture()
+    pcapng = process.base + ".pcapng"
+    sound(pcapng)
+    lengths = tshark(pcapng, "tcp.len", "tcp.dstport", where="tcp.len > 0")
+    expect(lengths[0] == ["5", "5432"] and lengths[1][0] == "6", f"{lengths}")
+    names = subprocess.run(["tshark", "-r", pcapng, "-N", "n", "-T", "fields", "-e", "ipv6.dst_host"],
+                           capture_output=True, env=ENV).stdout
+    expect(path.encode() in names, f"{names}")
+
+
+TALK = """
+import socket, sys
+listener = socket.socket(socket.AF_UNIX)
+listener.bind(sys.argv[1])
+listener.listen()
+client = socket.socket(socket.AF_UNIX)
+client.connect(sys.argv[1])
+client.sendall(b"hello")
+server, _ = listener.accept()
+server.recv(100)
+server.sendall(b"answer")
+client.recv(100)
+client.close()
+server.recv(1)
+server.close()
+"""
+
+
+def extcap(test):
+    """iotrace in Wireshark's list of interfaces; and run by it."""
+    test.need("tshark", "curl")
+    server, target = serve_nginx(test, False)
+    folder = test.path("home/.config/wireshark/extcap")
+    os.makedirs(folder)
+    os.symlink(os.path.abspath(IOTRACE), os.path.join(folder, "iotrace"))
+    env = dict(ENV, HOME=test.path("home"), WIRESHARK_EXTCAP_DIR=folder)
+    env.pop("XDG_CONFIG_HOME", None)
+    listed = subprocess.run(["tshark", "-D"], capture_output=True, env=env).stdout
+    expect(b"iotrace-run (iotrace: trace a program)" in listed and b"iotrace-attach" in listed,
+           f"{listed}")
+    shown = run_extcap(env, "iotrace-run", "program", f"curl -s http://{target}/1 -o /dev/null")
+    expect([b"curl", b"/1", b""] in shown and [b"curl", b"", b"200"] in shown, f"{shown}")
+    # Ended by Wireshark: the program is, too, as it was started for this.
+    mark = test.path("mark")
+    run_extcap(env, "iotrace-run", "program",
+               f"{PYTHON} {test.write('stay.py', STAY)} {target} {mark}", "-c", "5")
+    lib.await_content(mark, b"done")
+    until = lib.time.monotonic() + lib.PATIENCE
+    while any(name == "iotrace" for name in map(name_of, lib.descendants())):
+        expect(lib.time.monotonic() < until, "iotrace is still there")
+        lib.time.sleep(0.05)
+    # Attached: the server goes on.
+    attached = lib.threading.Thread(target=ask_until, args=(test, target, server))
+    attached.start()
+    shown = run_extcap(env, "iotrace-attach", "name", "nginx", "-c", "6")
+    server.asked = True
+    attached.join()
+    expect([b"nginx", b"/1", b""] in shown, f"{shown}")
+    expect(not server.ended(0), "the server ended")
+
+
+STAY = """
+import sys, time, urllib.request
+urllib.request.urlopen(f"http://{sys.argv[1]}/1").read()
+open(sys.argv[2], "w").write("done")
+time.sleep(1000)
+"""
+
+
+def name_of(pid):
+    try:
+        with open(f"/proc/{pid}/comm", encoding="utf-8") as file:
+            return file.read().strip()
+    except OSError:
+        return ""
+
+
+def ask_until(test, target, server):
+    server.asked = False
+    while not server.asked:
+        test.run(["curl", "-sS", "-o", "/dev/null", f"http://{target}/1"])
+        lib.time.sleep(0.05)
+
+
+def run_extcap(env, interface, option, value, *more):
+    done = subprocess.run(
+        ["tshark", "-i", interface, "-o", f"extcap.{interface.replace('-', '_')}.{option}:{value}",
+         *more, "-T", "fields", "-e", "pktap.cmdname", "-e", "http.request.uri", "-e",
+         "http.response.code"], capture_output=True, env=env, timeout=lib.PATIENCE)
+    return [line.split(b"\t") for line in done.stdout.split(b"\n")]
+
+
+def serve_tls(test, *options):
+    """openssl s_server -HTTP, which answers GET /NAME with what that file says."""
+    test.need("openssl", "curl", "tshark")
+    folder = os.path.dirname(test.write(
+        "tls/file", "HTTP/1.0 200 ok\r\nContent-Length: 14\r\n\r\na secret file\n"))
+    made = test.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
+                     "-subj", "/CN=server.test", "-keyout", "key", "-out", "cert"], cwd=folder)
+    expect(made.status == 0, made.told())
+    port = test.free_port()
+    server = test.start(["openssl", "s_server", "-accept", f"{test.host}:{port}", "-cert", "cert",
+                         "-key", "key", "-HTTP", *options], cwd=folder, merge=True,
+                        stdin=subprocess.PIPE)
+    server.await_output("^ACCEPT")
+    return ["curl", "-sSk", "--resolve", f"server.test:{port}:{test.host}",
+            f"https://server.test:{port}/file"]
+
+
+def with_secrets(path, lines, made):
+    """The capture with its secrets as events behind the call that has read the server's first flight."""
+    with open(path, encoding="utf-8") as file:
+        events = [json.loads(line) for line in file]
+    written, seq = [], 0
+    for event in events:
+        written.append(event)
+        if event["type"] == "data" and event["layer"] == "wire" and event["dir"] == "in" and lines:
+            who = {key: event[key] for key in ("time", "pid", "tid", "comm")}
+            written += [{"type": "secret", "seq": 0, **who, "line": line} for line in lines]
+            lines = []
+    with open(made, "w", encoding="utf-8") as file:
+        for event in written:
+            seq += 1
+            file.write(json.dumps({"type": event["type"], "seq": seq, **{
+                key: value for key, value in event.items() if key not in ("type", "seq")}}) + "\n")
+
+
+def tls_secrets(test):
+    """Exact ciphertext, and secrets where Wireshark can use them: it decrypts without being told."""
+    for version in "-tls1_3", "-tls1_2":
+        argv = serve_tls(test, version)
+        keys = test.path("keys" + version)
+        process = test.run(argv, traced=True, env=dict(os.environ, SSLKEYLOGFILE=keys))
+        process.capture()
+        with open(keys, encoding="utf-8") as file:
+            lines = [line.strip() for line in file if not line.startswith("#")]
+        made, path = test.path("secrets.jsonl"), test.path("secrets.pcapng")
+        with_secrets(process.capture_path, lines, made)
+        exported = test.run([IOTRACE, "export", made, "-o", path])
+        expect(exported.status == 0, exported.told())
+        sound(path)
+        asked = tshark(path, "http.request.uri", "pktap.cmdname", where="http.request")
+        expect(asked == [["/file", "curl"]], f"{version}: {asked}")
+        answer = tshark(path, "http.file_data", where="http.response")
+        expect(len(answer) == 1 and "secret file" in answer[0][0], f"{version}: {answer}")
+        names = subprocess.run(["tshark", "-r", path, "-N", "n", "-T", "fields", "-e", "ip.dst_host"],
+                               capture_output=True, env=ENV).stdout
+        expect(b"server.test" in names, f"{names}")
+        # Without them it is only TLS.
+        asked = tshark(process.base + ".pcapng", "tls.handshake.extensions_server_name",
+                       where="http or tls.handshake.type == 1")
+        expect(asked == [["server.test"]], f"{asked}")
+
+
+def plaintext(test):
+    """--pcap-plain: what is above TLS, in the connection that has carried it."""
+    argv = serve_tls(test)
+    process = test.run(argv, traced=True)
+    process.capture()
+    path = test.path("plain.pcapng")
+    exported = test.run([IOTRACE, "export", "--pcap-plain", process.base + ".iot", "-o", path])
+    expect(exported.status == 0, exported.told())
+    sound(path)
+    asked = tshark(path, "http.request.uri", "pktap.cmdname", where="http.request")
+    expect(asked == [["/file", "curl"]], f"{asked}")
+    answer = tshark(path, "http.file_data", where="http.response")
+    expect(len(answer) == 1 and "secret file" in answer[0][0], f"{answer}")
+    expect(not tshark(path, "frame.number", where="tls"), "there is TLS")
+
+
+lib.main(http, http_server, both_ends, dns, redis, postgres, bulk, live, raw_link, local_sockets,
+         extcap, tls_secrets, plaintext)
