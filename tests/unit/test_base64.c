@@ -85,11 +85,58 @@ static void every_length_decodes(void **state)
 	}
 }
 
+/* In place, behind what the buffer holds already. */
+static void decodes_what_was_added(void **state)
+{
+	uint64_t seed = 2;
+
+	(void)state;
+	for (size_t len = 0; len < 300; len++) {
+		struct buf buf auto_buf = { 0 };
+		uint8_t data[300];
+
+		for (size_t i = 0; i < len; i++)
+			data[i] = (uint8_t)unit_random(&seed);
+		buf_adds(&buf, "before");
+		base64_add(&buf, data, len);
+		assert_true(base64_decode(&buf, 6));
+		assert_int_equal(buf.len, 6 + len);
+		assert_memory_equal(buf.data, "before", 6);
+		assert_memory_equal(buf.data + 6, data, len);
+	}
+}
+
+static void refuses_what_is_none(void **state)
+{
+	static const char *const texts[] = { "a",
+					     "ab",
+					     "abc",
+					     "abcde",
+					     "ab*d",
+					     "a b=",
+					     "====",
+					     "a===",
+					     "=abc",
+					     "ab=c",
+					     "\xff"
+					     "abc" };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(texts); i++) {
+		struct buf buf auto_buf = { 0 };
+
+		buf_adds(&buf, texts[i]);
+		CHECK(!base64_decode(&buf, 0), "%s", texts[i]);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(known_texts),
 		cmocka_unit_test(every_length_decodes),
+		cmocka_unit_test(decodes_what_was_added),
+		cmocka_unit_test(refuses_what_is_none),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -94,7 +94,7 @@ static void compressed(void **state)
 			   i % 16 == 15 ? ZSTD_ENDED : ZSTD_FLUSHED);
 		flushed[i] = packed.len;
 	}
-	for (size_t len = 0; len < flushed[capture.count - 1]; len += 3 * step()) {
+	for (size_t len = 0; len < flushed[capture.count - 1]; len += 11 * step()) {
 		while (flushed[whole] <= len)
 			whole++;
 		got = read_cut(&packed, len, &damage);
