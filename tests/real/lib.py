@@ -122,13 +122,13 @@ class Process:
         self.popen.send_signal(number)
         return self.wait()
 
-    def capture(self):
+    def capture(self, layer="wire"):
         """What was captured; and each capture keeps the laws."""
         try:
             laws.check(self.base)
         except laws.Broken as broken:
             raise Failure(f"a law is broken: {broken}") from None
-        return oracle.Capture(self.capture_path)
+        return oracle.Capture(self.capture_path, layer)
 
     def told(self):
         """The end of what it has written, for messages."""
@@ -142,6 +142,7 @@ def die_with_parent():
 
 class Proxy:
     """Records what goes through; on one port for its life, though `take` begins a new record."""
+    layer = "wire"
 
     def __init__(self, test, target, kind="tcp", host="127.0.0.1"):
         self.test, self.target, self.kind, self.host = test, target, kind, host
@@ -259,28 +260,30 @@ class Test:
         expect(native.status == status, f"{native.name} cannot be used: {native.told()}")
         traced, proxied = run(True)
         self.same(native, traced, **same)
-        oracle.compare(traced.capture(), proxied, oracle.CLIENT, at_least)
+        oracle.compare(traced.capture(proxy.layer), proxied, oracle.CLIENT, at_least)
         return traced, proxied
 
-    def check_server(self, serve, drive, at_least=1, number=signal.SIGTERM, kind="tcp", **same):
+    def check_server(self, serve, drive, at_least=1, number=signal.SIGTERM, kind="tcp",
+                     proxy_to=None, **same):
         """
         serve(traced) starts the server and returns it with its address; drive(proxy) uses it and
-        returns its clients, ended. All that once without iotrace and once with it.
+        returns its clients, ended. All that once without iotrace and once with it. proxy_to(target)
+        makes another proxy than the plain one.
         """
         def run(traced):
             server, target = serve(traced)
-            proxy = Proxy(self, target, kind)
+            proxy = proxy_to(target) if proxy_to else Proxy(self, target, kind)
             clients = drive(proxy)
             proxied = proxy.take()
             server.status = server.stop(number)
-            return server, clients, proxied
+            return server, clients, proxy, proxied
 
-        native, clients, _ = run(False)
-        traced, traced_clients, proxied = run(True)
+        native, clients, _, _ = run(False)
+        traced, traced_clients, proxy, proxied = run(True)
         for one, other in zip(clients, traced_clients, strict=True):
             self.same(one, other)
         self.same(native, traced, stderr=False, **same)  # that is logs, with pids and times
-        oracle.compare(traced.capture(), proxied, oracle.SERVER, at_least)
+        oracle.compare(traced.capture(proxy.layer), proxied, oracle.SERVER, at_least)
         return traced, proxied
 
 

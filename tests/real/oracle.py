@@ -37,11 +37,14 @@ class Conn:
 
 
 class Capture:
-    def __init__(self, path):
-        self.path = path
+    """layer: whose bytes the connections are to have, "wire" or "plain"."""
+
+    def __init__(self, path, layer="wire"):
+        self.path, self.layer = path, layer
         self.conns = {}
         self.events = []  # all, data without its payload
-        self.sums = collections.Counter()
+        self.sums = collections.Counter()  # by layer and direction
+        self.fds = collections.defaultdict(set)  # by conn: on which its bytes moved
         with open(path, "rb") as lines:
             for number, line in enumerate(lines, 1):
                 self._take(number, line)
@@ -80,17 +83,22 @@ class Capture:
         expect(len(data) == event["len"] and "captured" not in event,
                f"{where}: len is {event['len']}, the payload has {len(data)} bytes")
         flags = set(event.get("flags", ()))
-        if event["layer"] != "wire" or flags & NOT_MOVED:
+        if flags & NOT_MOVED:
             return
-        self.sums[event["dir"]] += len(data)
+        self.sums[event["layer"], event["dir"]] += len(data)
         if not event.get("conn"):
+            expect(event["layer"] == "wire", f"{where}: plaintext of no connection: {event}")
             return
         conn = self._conn(event)
+        if event["layer"] == "wire":
+            self.fds[conn.number].add((event["pid"], event["fd"]))
         pair = (event.get("local"), event.get("remote"))
         if conn.proto == "tcp":
             expect(all(pair), f"{where}: without addresses: {event}")
             expect(conn.moved.keys() <= {pair}, f"{where}: the addresses of a connection changed")
             conn.pair = pair
+        if event["layer"] != self.layer:
+            return
         if data or is_datagram(conn.proto) and "eof" not in flags:
             conn.moved[pair][event["dir"]].append(data)
 
@@ -103,8 +111,13 @@ class Capture:
         end = self.events[-1]
         expect(not end["loss"]["bytes"] and not end["loss"]["calls"],
                f"{self.path}: loss {end['loss']}")
-        expect(end["bytes"]["wire"] == {"out": self.sums["out"], "in": self.sums["in"]},
-               f"{self.path}: the end says {end['bytes']}, the events have {dict(self.sums)}")
+        for layer in "wire", "plain":
+            expect(end["bytes"][layer] == {way: self.sums[layer, way] for way in ("out", "in")},
+                   f"{self.path}: the end says {end['bytes']}, the events have {self.sums}")
+        for event in self.events:
+            expect(event.get("layer") != "plain" or "error" in event or
+                   (event["pid"], event["fd"]) in self.fds[event["conn"]],
+                   f"{self.path}: plaintext on a descriptor without bytes of its own: {event}")
 
 
 def is_datagram(proto):

@@ -2,6 +2,7 @@
 import glob
 import os
 
+import tls
 from lib import PYTHON, HERE, ROOT, BUILT, Skip, address, noise
 
 MEGABYTE = 1 << 20
@@ -24,7 +25,7 @@ http {{
     uwsgi_temp_path {dir}/uwsgi;
     scgi_temp_path {dir}/scgi;
     server {{
-        listen {address};
+        {listen}
         root {dir}/www;
         location /chunked/ {{
             alias {dir}/www/;
@@ -47,24 +48,33 @@ runpy.run_module("http.server", run_name="__main__", alter_sys=True)
 """
 
 
-def serve_nginx(test, traced):
+def serve_nginx(test, traced, listen="listen {address};"):
     """
-    /1 /1m /100m are files of that size, /sendfile/… the same by another call, /chunked/… without a
-    length, /put/… takes.
+    /1 /16k /1m /100m are files of that size, /sendfile/… the same by another call, /chunked/… without
+    a length, /put/… takes.
     """
     test.need("nginx")
     where, port = test.path("nginx"), test.free_port()
     if not os.path.exists(where):
-        for name, size in ("1", 1), ("1m", MEGABYTE), ("100m", 100 * MEGABYTE):
+        for name, size in ("1", 1), ("16k", 1 << 14), ("1m", MEGABYTE), ("100m", 100 * MEGABYTE):
             test.write(f"nginx/www/{name}", noise(size))
         os.mkdir(where + "/put")
         os.chmod(where + "/put", 0o777)
     user = "user nobody nogroup;" if ROOT else ""
     conf = test.write("nginx/conf",
-                      NGINX.format(dir=where, user=user, address=address(test.host, port)))
+                      NGINX.format(dir=where, user=user,
+                                   listen=listen.format(address=address(test.host, port))))
     server = test.start(["nginx", "-p", where, "-c", conf, "-e", "stderr"], traced=traced)
     server.await_listening(test.host, port)
     return server, address(test.host, port)
+
+
+def serve_nginx_tls(test, traced):
+    cert, key = tls.certificate(test)
+    return serve_nginx(test, traced, f"""listen {{address}} ssl http2;
+        ssl_certificate {cert};
+        ssl_certificate_key {key};
+        ssl_protocols TLSv1.2 TLSv1.3;""")
 
 
 def serve_redis(test, traced):
@@ -86,10 +96,10 @@ def serve_files(test, traced, host=None):
     return server, address(host, server.await_output(r"port (\d+)")[1].decode())
 
 
-def serve_own(test, traced, argv, host=None):
+def serve_own(test, traced, argv, host=None, more=()):
     """One of the servers here, which take the address and print the port."""
     host = host or test.host
-    server = test.start([*argv, host], traced=traced)
+    server = test.start([*argv, host, *more], traced=traced)
     return server, address(host, server.await_output(r"^listening on (\d+)$")[1].decode())
 
 

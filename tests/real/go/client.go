@@ -1,5 +1,5 @@
 // An HTTP client: fetches each path from the server COUNT times, up to 20 at once, posts what it
-// got to /echo, and prints sums of the answers, in order.
+// got to /echo, and prints sums of the answers, in order. Certificates are not checked.
 //
 //	client URL COUNT PATH...
 package main
@@ -7,6 +7,7 @@ package main
 import (
 	"bytes"
 	"crypto/sha256"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"log"
@@ -38,6 +39,8 @@ func fetch(url, path string) string {
 }
 
 func main() {
+	http.DefaultTransport.(*http.Transport).TLSClientConfig =
+		&tls.Config{InsecureSkipVerify: true}
 	url := os.Args[1]
 	count, _ := strconv.Atoi(os.Args[2])
 	paths := os.Args[3:]

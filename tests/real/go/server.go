@@ -1,6 +1,9 @@
 // An HTTP server: /SIZE answers with so many bytes, /chunked/SIZE with as many in chunks,
 // /file/SIZE with as many from a file, by sendfile, /echo with what it was sent. It takes the
-// address to listen on, prints the port and ends on SIGTERM.
+// address to listen on, prints the port and ends on SIGTERM. With a certificate and its key it
+// speaks TLS.
+//
+//	server HOST [CERTIFICATE KEY]
 package main
 
 import (
@@ -89,7 +92,11 @@ func main() {
 		<-stop
 		server.Shutdown(context.Background())
 	}()
-	if err := server.Serve(listener); err != http.ErrServerClosed {
+	serve := func() error { return server.Serve(listener) }
+	if len(os.Args) > 2 {
+		serve = func() error { return server.ServeTLS(listener, os.Args[2], os.Args[3]) }
+	}
+	if err := serve(); err != http.ErrServerClosed {
 		log.Fatal(err)
 	}
 	fmt.Println("over")

@@ -1,0 +1,128 @@
+"""python's ssl traced: on sockets, by urllib, by asyncio (memory BIOs), and as a server."""
+import ssl
+
+import lib
+import tls
+from lib import PYTHON, expect
+from servers import serve_nginx_tls, serve_own
+
+BLOCKING = """
+import socket, ssl, sys
+host, port = sys.argv[1].rsplit(":", 1)
+context = ssl._create_unverified_context()
+for name in sys.argv[2:]:
+    with socket.create_connection((host, port)) as sock, \\
+            context.wrap_socket(sock, server_hostname="localhost") as conn:
+        conn.sendall(f"GET /{name} HTTP/1.0\\r\\n\\r\\n".encode())
+        while data := conn.recv(100000):
+            sys.stdout.buffer.write(data.partition(b"Date")[0][:1] + data[-1:])
+            rest = len(data)
+"""
+
+URLLIB = """
+import hashlib, ssl, sys, urllib.error, urllib.request
+context = ssl._create_unverified_context()
+for name in sys.argv[2:]:
+    try:
+        with urllib.request.urlopen(f"https://{sys.argv[1]}/{name}", context=context) as reply:
+            print(name, reply.status, hashlib.sha256(reply.read()).hexdigest())
+    except urllib.error.HTTPError as error:
+        print(name, error, len(error.read()))
+"""
+
+ASYNCIO = """
+import asyncio, hashlib, ssl, sys
+host, port = sys.argv[1].rsplit(":", 1)
+context = ssl._create_unverified_context()
+async def get(name):
+    reader, writer = await asyncio.open_connection(host, port, ssl=context)
+    writer.write(f"GET /{name} HTTP/1.0\\r\\n\\r\\n".encode())
+    data = await reader.read()
+    writer.close()
+    await writer.wait_closed()
+    return name, hashlib.sha256(data.partition(b"\\r\\n\\r\\n")[2]).hexdigest()
+async def main():
+    for name, text in await asyncio.gather(*map(get, sys.argv[2:])):
+        print(name, text)
+asyncio.run(main())
+"""
+
+# An echo of lines, several clients at once; ended by a line of its own.
+SERVER = """
+import asyncio, ssl, sys
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+context.load_cert_chain(sys.argv[1], sys.argv[2])
+async def talk(reader, writer):
+    while line := await reader.readline():
+        writer.write(line)
+        await writer.drain()
+    writer.close()
+async def main():
+    server = await asyncio.start_server(talk, sys.argv[3], 0, ssl=context, limit=1 << 22)
+    print("listening on", server.sockets[0].getsockname()[1], flush=True)
+    async with server:
+        await server.serve_forever()
+try:
+    asyncio.run(main())
+except KeyboardInterrupt:
+    print("over")
+"""
+
+NAMES = ["1", "16k", "1m", "no-such"]
+
+
+def start(test, version=None):
+    _, target = serve_nginx_tls(test, False)
+    return tls.Proxy(test, target, version=version)
+
+
+def client(test, script, names, version=None, **same):
+    proxy = start(test, version)
+    test.check_client(proxy, [PYTHON, "-c", script, proxy.address, *names],
+                      at_least=len(names), **same)
+
+
+def blocking(test):
+    client(test, BLOCKING, NAMES * 3, clean=lib.nothing)
+    client(test, BLOCKING, NAMES, version=ssl.TLSVersion.TLSv1_2, clean=lib.nothing)
+
+
+def urllib(test):
+    client(test, URLLIB, NAMES * 3)
+
+
+def asyncio(test):
+    client(test, ASYNCIO, NAMES * 5)
+    client(test, ASYNCIO, NAMES * 5, version=ssl.TLSVersion.TLSv1_2)
+
+
+def asyncio_server(test):
+    cert, key = tls.certificate(test)
+
+    def serve(traced):
+        return serve_own(test, traced, [PYTHON, "-u", "-c", SERVER, cert, key])
+
+    def talk(proxy):
+        context = ssl._create_unverified_context()
+        with lib.socket.create_connection((proxy.host, proxy.port), lib.PATIENCE) as sock, \
+                context.wrap_socket(sock) as conn:
+            for size in 1, 1000, 16384, 1000000:
+                line = b"x" * (size - 1) + b"\n"
+                conn.sendall(line)
+                answer = b""
+                while not answer.endswith(b"\n"):
+                    answer += conn.recv(1 << 16)
+                expect(answer == line, "not the echo")
+
+    def drive(proxy):
+        threads = [lib.threading.Thread(target=talk, args=[proxy]) for _ in range(10)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(lib.PATIENCE)
+        return []
+    test.check_server(serve, drive, at_least=10, number=lib.signal.SIGINT,
+                      proxy_to=lambda to: tls.Proxy(test, to), clean=lib.nothing)
+
+
+lib.main(blocking, urllib, asyncio, asyncio_server)

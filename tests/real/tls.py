@@ -1,0 +1,224 @@
+"""TLS for the tests with real programs: certificates, and a proxy that records the plaintext.
+
+    proxy = tls.Proxy(test, target)             as lib.Proxy, with the traced program's peer inside
+    proxy = tls.Proxy(test, target, ("h2",), version=ssl.TLSVersion.TLSv1_2)
+
+It ends the client's TLS, begins its own with the server, and writes down what it decrypts: that is
+what both programs have said to their TLS libraries, and what iotrace must have seen there.
+"""
+import os
+import select
+import socket
+import ssl
+import threading
+
+import lib
+from lib import expect
+
+WINDOW = 1 << 20  # bytes that may wait for one side before the other is not read any more
+
+
+def certificate(test, name="server"):
+    """Paths of a certificate for test.host and of its key, made once; others may read them."""
+    cert, key = test.path(f"{name}.pem"), test.path(f"{name}.key")
+    if not os.path.exists(cert):
+        test.need("openssl")
+        made = test.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
+                         "-subj", f"/CN={name}", "-addext",
+                         f"subjectAltName=IP:{test.host},IP:127.0.0.1,DNS:localhost",
+                         "-keyout", key, "-out", cert])
+        expect(made.status == 0, f"no certificate: {made.told()}")
+        os.chmod(key, 0o644)
+    return cert, key
+
+
+class Side:
+    """One end of a proxied connection: TLS without a socket of its own, as records come anyhow."""
+
+    def __init__(self, sock, context, server_side):
+        self.sock = sock
+        self.encrypted, self.waiting = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self.tls = context.wrap_bio(self.encrypted, self.waiting, server_side=server_side)
+        self.pending = b""  # encrypted, taken from `waiting`
+        self.ended = self.closing = self.closed = False
+
+    def to_send(self):
+        return len(self.pending) + self.waiting.pending
+
+    def receive(self):
+        try:
+            data = self.sock.recv(1 << 18)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            data = b""
+        if data:
+            self.encrypted.write(data)
+        else:
+            self.encrypted.write_eof()
+
+    def send(self):
+        self.pending = self.pending or self.waiting.read()
+        if not self.pending:
+            return
+        try:
+            self.pending = self.pending[self.sock.send(self.pending):]
+        except (BlockingIOError, InterruptedError):
+            pass
+        except OSError:  # it reads no more
+            self.pending = b""
+            self.waiting.read()
+            self.closed = True
+
+    def handshake(self):
+        while True:
+            try:
+                self.tls.do_handshake()
+                done = True
+            except ssl.SSLWantReadError:
+                done = False
+            while self.to_send():
+                select.select([], [self.sock], [], lib.PATIENCE)
+                self.send()
+            if done:
+                return
+            select.select([self.sock], [], [], lib.PATIENCE)
+            self.receive()
+
+    def read(self):
+        """What has come; None for nothing."""
+        try:
+            data = self.tls.read(1 << 16)
+        except ssl.SSLWantReadError:
+            return None
+        except (ssl.SSLZeroReturnError, ssl.SSLEOFError, ssl.SSLSyscallError):
+            data = b""
+        self.ended = not data
+        return data or None
+
+    def close(self):
+        """Says that no more comes; once the rest is sent it is the socket's end, too."""
+        if not self.closing:
+            self.closing = True
+            try:
+                self.tls.unwrap()
+            except ssl.SSLError:
+                pass
+        if not self.closed and not self.to_send():
+            self.closed = True
+            try:
+                self.sock.shutdown(socket.SHUT_WR)
+            except OSError:
+                pass
+
+
+class Connection:
+    def __init__(self, proxy, number, client):
+        self.proxy, self.number = proxy, number
+        self.sent = {"c2s": bytearray(), "s2c": bytearray()}
+        self.ends = {"client": lib.address(*client.getpeername()[:2]),
+                     "listen": lib.address(*client.getsockname()[:2])}
+        self.error = None
+        self.thread = threading.Thread(target=self._run, args=[client], daemon=True)
+        self.thread.start()
+
+    def _run(self, client):
+        try:
+            with client, socket.create_connection(self.proxy.target, lib.PATIENCE) as server:
+                self.ends["upstream_local"] = lib.address(*server.getsockname()[:2])
+                self.ends["upstream_remote"] = lib.address(*server.getpeername()[:2])
+                self._talk(client, server)
+        except Exception as error:  # told by the test's own thread
+            self.error = f"{type(error).__name__}: {error}"
+
+    def _talk(self, client, server):
+        if self.proxy.before:
+            self.proxy.before(client, server, self.sent)
+        for sock in client, server:
+            sock.setblocking(False)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        left = Side(client, self.proxy.as_server, True)
+        right = Side(server, self.proxy.as_client, False)
+        left.handshake()
+        right.handshake()
+        while not (left.closed and right.closed):
+            self._pass(left, right, "c2s")
+            self._pass(right, left, "s2c")
+            reads = [side.sock for side, other in ((left, right), (right, left))
+                     if not side.ended and other.to_send() < WINDOW]
+            writes = [side.sock for side in (left, right) if side.to_send() and not side.closed]
+            if not reads and not writes:
+                continue
+            ready, writable, _ = select.select(reads, writes, [], lib.PATIENCE)
+            expect(ready or writable, "a proxied connection does not go on")
+            for side in left, right:
+                if side.sock in ready:
+                    side.receive()
+                if side.sock in writable:
+                    side.send()
+
+    def _pass(self, one, other, way):
+        while not one.ended and other.to_send() < WINDOW and (data := one.read()):
+            self.sent[way] += data
+            if not other.closing:
+                other.tls.write(data)
+        if one.ended:
+            other.close()
+
+    def entry(self, directory):
+        """As of the other proxy's index."""
+        entry = {"id": self.number, "proto": "tcp", "cut": False, **self.ends}
+        for way, data in self.sent.items():
+            entry[way], entry[way + "_path"] = len(data), f"{directory}/{self.number}.{way}"
+            with open(entry[way + "_path"], "wb") as file:
+                file.write(data)
+        return entry
+
+
+class Proxy:
+    """
+    lib.Proxy for what is encrypted. before(client, server, sent) may talk on the sockets first, where
+    TLS begins later.
+    """
+    layer = "plain"
+
+    def __init__(self, test, target, protocols=("http/1.1",), version=None, before=None):
+        self.test, self.before, self.host = test, before, "127.0.0.1"
+        host, _, port = target.rpartition(":")
+        self.target = host, int(port)
+        self.as_server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.as_server.load_cert_chain(*certificate(test, "proxy"))
+        self.as_client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        self.as_client.check_hostname = False
+        self.as_client.verify_mode = ssl.CERT_NONE
+        for context in self.as_server, self.as_client:
+            context.set_alpn_protocols([*protocols])
+            # Or half the cases would never be seen.
+            context.minimum_version = context.maximum_version = version or ssl.TLSVersion.TLSv1_3
+        self.listener = socket.create_server((self.host, 0), backlog=256)
+        self.port = self.listener.getsockname()[1]
+        self.address = lib.address(self.host, self.port)
+        self.lock = threading.Lock()
+        self.connections, self.count = [], 0
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        while True:
+            client, _ = self.listener.accept()
+            with self.lock:
+                self.count += 1
+                self.connections.append(Connection(self, self.count, client))
+
+    def take(self):
+        """The connections since it was last called; all of them must come to their end."""
+        with self.lock:
+            connections, self.connections = self.connections, []
+        directory = os.path.join(self.test.dir, f"plain-{self.port}-{self.count}")
+        os.makedirs(directory, exist_ok=True)
+        entries = []
+        for connection in connections:
+            connection.thread.join(lib.PATIENCE)
+            expect(not connection.thread.is_alive(), f"connection {connection.ends} does not end")
+            expect(not connection.error, f"connection {connection.ends}: {connection.error}")
+            entries.append(connection.entry(directory))
+        return entries
