@@ -56,15 +56,13 @@ static void bind_session(struct capture *capture, struct session *session, struc
 	session->fd = fd;
 }
 
-/* A socket that is closed can't be a session's any more: its address may be used anew. */
-static struct sock *bound_sock(struct capture *capture, struct session *session)
+/*
+ * A closed socket is to be doubted, as the object's address may be used anew. But another thread can
+ * have closed it while this call was under way, or have left something that was decrypted before.
+ */
+static bool is_bound(const struct session *session)
 {
-	if (session->sock && !session->sock->fds) {
-		sock_put(&capture->socks, session->sock);
-		session->sock = NULL;
-		session->fd = -1;
-	}
-	return session->sock;
+	return session->sock && session->sock->fds;
 }
 
 #define RECORD_HANDSHAKE   0x16
@@ -249,9 +247,8 @@ static struct session *find_session(struct capture *capture, struct task *task,
 	if (!call->session)
 		return NULL;
 	session = session_of(cproc_of(task), call->session);
-	if (bound_sock(capture, session) ||
-	    (call->go && bind_go(capture, task, session, call->session)) ||
-	    bind_random(capture, task, session, call->session))
+	if (is_bound(session) || (call->go && bind_go(capture, task, session, call->session)) ||
+	    bind_random(capture, task, session, call->session) || session->sock)
 		return session;
 	bind_last(capture, task, session, dir);
 	return session;

@@ -185,8 +185,11 @@ def compare_streams(capture, proxied, role, ways):
         for entry, conn in zip(entries, found[pair]):
             moved = conn.moved.get(pair, {"out": [], "in": []})
             for way, recorded in ways.items():
-                differ(f"conn {conn.number} {pair} {way}", b"".join(moved[way]),
-                       b"".join(read_record(entry, recorded)))
+                captured, record = b"".join(moved[way]), b"".join(read_record(entry, recorded))
+                # What has come, but was left unread by the program, is in no call of its own.
+                if way == "in" and 0 < len(record) - len(captured) <= entry.get("unread", 0):
+                    record = record[:len(captured)]
+                differ(f"conn {conn.number} {pair} {way}", captured, record)
 
 
 def compare_datagrams(capture, proxied, role, ways):

@@ -141,11 +141,16 @@ class Connection:
         right = Side(server, self.proxy.as_client, False)
         left.handshake()
         right.handshake()
-        while not (left.closed and right.closed):
+        # To the end of both, so that whatever they write is heard, though nobody may want it.
+        while not (left.ended and right.ended and left.closed and right.closed):
             self._pass(left, right, "c2s")
             self._pass(right, left, "s2c")
+            for one, other in (left, right), (right, left):
+                # Not with something undecrypted inside, which would be lost.
+                if one.ended and (one.closed or one.to_send() < WINDOW):
+                    other.close()
             reads = [side.sock for side, other in ((left, right), (right, left))
-                     if not side.ended and other.to_send() < WINDOW]
+                     if not side.ended and (other.closed or other.to_send() < WINDOW)]
             writes = [side.sock for side in (left, right) if side.to_send() and not side.closed]
             if not reads and not writes:
                 continue
@@ -158,12 +163,11 @@ class Connection:
                     side.send()
 
     def _pass(self, one, other, way):
-        while not one.ended and other.to_send() < WINDOW and (data := one.read()):
+        while (not one.ended and (other.closed or other.to_send() < WINDOW) and
+               (data := one.read())):
             self.sent[way] += data
-            if not other.closing:
+            if not other.closing and not other.closed:
                 other.tls.write(data)
-        if one.ended:
-            other.close()
 
     def entry(self, directory):
         """As of the other proxy's index."""
@@ -172,6 +176,8 @@ class Connection:
             entry[way], entry[way + "_path"] = len(data), f"{directory}/{self.number}.{way}"
             with open(entry[way + "_path"], "wb") as file:
                 file.write(data)
+        # HTTP/2: frames about the connection, which nobody need read any more.
+        entry["unread"] = 300 if "h2" in self.proxy.protocols else 0
         return entry
 
 
@@ -184,6 +190,7 @@ class Proxy:
 
     def __init__(self, test, target, protocols=("http/1.1",), version=None, before=None):
         self.test, self.before, self.host = test, before, "127.0.0.1"
+        self.protocols = protocols
         host, _, port = target.rpartition(":")
         self.target = host, int(port)
         self.as_server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
