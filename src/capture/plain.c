@@ -160,21 +160,23 @@ struct hello {
 	int fd;
 };
 
-static bool holds_random(const uint8_t *bytes, size_t len, const struct sock *sock)
-{
-	return memmem(bytes, len, sock->client_random, sizeof(sock->client_random)) != NULL;
-}
-
+/* The first in the bytes: behind a smaller object there may be another session's. */
 static bool find_in(const struct hello *hellos, size_t count, const uint8_t *bytes, ssize_t len,
 		    struct hello *ret_hello)
 {
+	const size_t size = sizeof(hellos->sock->client_random);
+	const uint8_t *at;
+	bool found = false;
+
 	for (size_t i = 0; len > 0 && i < count; i++) {
-		if (!holds_random(bytes, (size_t)len, hellos[i].sock))
+		at = memmem(bytes, (size_t)len, hellos[i].sock->client_random, size);
+		if (!at)
 			continue;
 		*ret_hello = hellos[i];
-		return true;
+		found = true;
+		len = at - bytes + (ssize_t)size - 1;
 	}
-	return false;
+	return found;
 }
 
 /* The client random is in the object (OpenSSL 3), or in what a pointer of its beginning leads to. */
@@ -247,8 +249,11 @@ static struct session *find_session(struct capture *capture, struct task *task,
 	if (!call->session)
 		return NULL;
 	session = session_of(cproc_of(task), call->session);
-	if (is_bound(session) || (call->go && bind_go(capture, task, session, call->session)) ||
-	    bind_random(capture, task, session, call->session) || session->sock)
+	/* Go's object does not have the random, but the next ones in its heap may. */
+	if (is_bound(session) ||
+	    (call->go ? bind_go(capture, task, session, call->session)
+		      : bind_random(capture, task, session, call->session)) ||
+	    session->sock)
 		return session;
 	bind_last(capture, task, session, dir);
 	return session;
