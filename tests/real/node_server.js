@@ -1,6 +1,9 @@
-// An HTTP server like go/server.go: /SIZE, /chunked/SIZE and /echo.
+// An HTTP server like go/server.go: /SIZE, /chunked/SIZE and /echo; HTTPS with a certificate and its key,
+// HTTP/2 as well.
 "use strict";
+const fs = require("fs");
 const http = require("http");
+const http2 = require("http2");
 
 function pattern(size) {
 	const data = Buffer.alloc(size);
@@ -32,9 +35,13 @@ function answer(request, reply) {
 	}
 }
 
-const server = http.createServer(answer);
-server.listen(0, process.argv[2], () => console.log(`listening on ${server.address().port}`));
+const [host, cert, key] = process.argv.slice(2);
+const server = cert ?
+	http2.createSecureServer({ cert: fs.readFileSync(cert), key: fs.readFileSync(key),
+		allowHTTP1: true }, answer) :
+	http.createServer(answer);
+server.listen(0, host, () => console.log(`listening on ${server.address().port}`));
 process.on("SIGTERM", () => {
 	server.close(() => console.log("over"));
-	server.closeIdleConnections();
+	server.closeIdleConnections?.();
 });

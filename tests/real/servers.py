@@ -77,13 +77,20 @@ def serve_nginx_tls(test, traced):
         ssl_protocols TLSv1.2 TLSv1.3;""")
 
 
-def serve_redis(test, traced):
+def serve_redis(test, traced, options=None):
     test.need("redis-server")
     port = test.free_port()
-    server = test.start(["redis-server", "--bind", test.host, "--port", port, "--save", "",
-                         "--daemonize", "no", "--dir", test.dir], traced=traced)
+    server = test.start(["redis-server", "--bind", test.host, *(options or ["--port"]), port,
+                         "--save", "", "--daemonize", "no", "--dir", test.dir], traced=traced)
     server.await_output("Ready to accept connections")
     return server, address(test.host, port)
+
+
+def serve_redis_tls(test, traced):
+    cert, key = tls.certificate(test)
+    return serve_redis(test, traced, ["--tls-cert-file", cert, "--tls-key-file", key,
+                                      "--tls-ca-cert-file", cert, "--tls-auth-clients", "no",
+                                      "--port", "0", "--tls-port"])
 
 
 def serve_files(test, traced, host=None):
@@ -136,7 +143,16 @@ def as_user(test, *argv):
     return ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--", *argv]
 
 
-def serve_postgres(test, traced):
+def serve_postgres_tls(test, traced):
+    cert, key = tls.certificate(test, "postgres")
+    if ROOT:
+        os.chown(key, 65534, 65534)
+    os.chmod(key, 0o600)
+    return serve_postgres(test, traced, ["-l", "-c", f"ssl_cert_file={cert}", "-c",
+                                         f"ssl_key_file={key}"])
+
+
+def serve_postgres(test, traced, options=()):
     data, port = test.path("postgres"), test.free_port()
     if not os.path.exists(data):
         os.mkdir(data)
@@ -148,7 +164,8 @@ def serve_postgres(test, traced):
         if made.status:
             raise Skip(f"initdb fails: {made.told()}")
     server = test.start(as_user(test, postgres_program("postgres"), "-D", data, "-h", test.host,
-                                "-p", str(port), "-k", "", "-F", "-c", "shared_buffers=16MB"),
+                                "-p", str(port), "-k", "", "-F", "-c", "shared_buffers=16MB",
+                                *options),
                         traced=traced, merge=True, cwd="/")
     server.await_output("database system is ready to accept connections")
     return server, address(test.host, port)
