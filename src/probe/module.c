@@ -131,15 +131,49 @@ static void add_site(struct search *search, const struct probe_row *row, const c
 	module->sites[module->count++] = site;
 }
 
+/*
+ * A table's function, from `lea table(%rip), %rax`. The word behind it is the old form's: if that is
+ * there, the library is older and calls its public functions.
+ */
+static bool find_method(struct search *search, const struct probe_row *row, struct elf_range *range)
+{
+	uint8_t code[INSN_MAX + 4];
+	size_t len = elf_read(search->elf, range->addr, code, sizeof(code));
+	uint64_t table, at = range->addr, old;
+	struct insn insn = insn_decode(code, len, at);
+	int32_t disp;
+
+	if (insn.effect == EFFECT_NOP) {
+		memmove(code, code + insn.len, len -= insn.len);
+		at += insn.len;
+		insn = insn_decode(code, len, at);
+	}
+	if (insn.kind != INSN_RIP || memcmp(code, "\x48\x8d\x05", 3))
+		return false;
+	memcpy(&disp, code + insn.disp_at, sizeof(disp));
+	table = at + insn.len + (uint64_t)(int64_t)disp + row->slot * 8UL;
+	range->size = 0;
+	return elf_word(search->elf, table, &range->addr) && range->addr &&
+	       elf_word(search->elf, table + 8, &old) && !old;
+}
+
 static void match(struct search *search, const struct probe_row *rows, enum row_abi abi,
 		  const char *name, struct elf_range range)
 {
+	struct elf_range method;
+
 	for (const struct probe_row *row = rows; row->symbol; row++) {
 		if (row->abi != abi || !name_matches(row, name))
 			continue;
 		if (row->unless && elf_exports(search->elf, row->unless))
 			continue;
-		add_site(search, row, name, range);
+		if (!row->method) {
+			add_site(search, row, name, range);
+			continue;
+		}
+		method = range;
+		if (find_method(search, row, &method))
+			add_site(search, row, row->method, method);
 	}
 }
 

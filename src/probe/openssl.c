@@ -1,6 +1,7 @@
 /*
  * OpenSSL 1.1 and 3.x, and what has its functions: LibreSSL, BoringSSL, node's own. The public
- * functions, and no field of any structure. They do not call each other (libssl 3.0, 1.1.1).
+ * functions, and no field of any structure. They do not call each other (libssl 3.0, 1.1.1), but for
+ * those of early data.
  * SSL_sendfile(3) needs none: it works with kernel TLS only, where the system call has the plaintext.
  */
 #include "probe/row.h"
@@ -28,11 +29,11 @@
 		.buffer = ARG(1), .length = RESULT                                            \
 	}
 /* … or stands where argument `at` points to. */
-#define STORING(name, d, is_peek, when, at)                                              \
+#define STORING(name, d, is_peek, when, at, ...)                                         \
 	{                                                                                \
 		.symbol = (name), .maker = "OpenSSL", .kind = ROW_CALL, .dir = (d),      \
 		.peek = (is_peek), .is_tls = true, .success = (when), .session = ARG(0), \
-		.buffer = ARG(1), .length = AT_ARG(at)                                   \
+		.buffer = ARG(1), .length = AT_ARG(at), __VA_ARGS__                      \
 	}
 #define FORGETTING(name)                                                                  \
 	{                                                                                 \
@@ -49,13 +50,20 @@ const struct probe_row openssl_rows[] = {
 	COUNTING("SSL_read", ROW_IN, false),
 	COUNTING("SSL_write", ROW_OUT, false),
 	COUNTING("SSL_peek", ROW_IN, true),
-	STORING("SSL_read_ex", ROW_IN, false, IF_ONE, 3),
-	STORING("SSL_write_ex", ROW_OUT, false, IF_ONE, 3),
+	STORING("SSL_read_ex", ROW_IN, false, IF_ONE, 3, .within = "SSL_read_early_data"),
+	STORING("SSL_write_ex", ROW_OUT, false, IF_ONE, 3, .within = "SSL_write_early_data"),
 	STORING("SSL_peek_ex", ROW_IN, true, IF_ONE, 3),
 	STORING("SSL_write_ex2", ROW_OUT, false, IF_ONE, 4),
 	STORING("SSL_write_early_data", ROW_OUT, false, IF_ONE, 3),
 	/* 1: some, 2: the end of early data, perhaps with some. */
 	STORING("SSL_read_early_data", ROW_IN, false, IF_NONZERO, 3),
+	/*
+	 * A BIO of TLS goes round the public functions (1.1.1 and newer): its own are in the table that
+	 * BIO_f_ssl returns, whose words are a number, a name, and in pairs of a new and an old form the
+	 * functions. BIO, buffer, size, where to store the count.
+	 */
+	STORING("BIO_f_ssl", ROW_OUT, false, IF_POSITIVE, 3, .method = "BIO_write", .slot = 2),
+	STORING("BIO_f_ssl", ROW_IN, false, IF_POSITIVE, 3, .method = "BIO_read", .slot = 4),
 	FORGETTING("SSL_free"),
 	FORGETTING("SSL_clear"),
 	FORGETTING("SSL_set_bio"),

@@ -6,6 +6,7 @@
 #include "probe/user.h"
 
 #include <errno.h>
+#include <string.h>
 
 struct probes *probes_new(struct tracer *tracer, const struct probe_ops *ops, void *ctx,
 			  bool no_tls)
@@ -227,6 +228,15 @@ static void c_entry(void *ctx, struct task *task, struct regs *regs, void *arg)
 		frames_remove(frames, frame);
 }
 
+/* Called by a function that tells the same bytes itself. */
+static bool is_within(struct frames *frames, const struct frame *frame)
+{
+	const char *within = frame->site->row->within;
+	const struct frame *outer = within ? frames_around(frames, frame->sp) : NULL;
+
+	return outer && !strcmp(outer->site->name, within) && outer->session == frame->session;
+}
+
 static void c_done(struct probes *probes, struct task *task, struct regs *regs,
 		   const struct site *site, uint64_t sp)
 {
@@ -238,7 +248,7 @@ static void c_done(struct probes *probes, struct task *task, struct regs *regs,
 		return;
 	copy = *frame;
 	frames_remove(frames, frame);
-	if (value_succeeded(task, regs, site))
+	if (value_succeeded(task, regs, site) && !is_within(frames, &copy))
 		tell_data(probes, task, regs, &copy);
 }
 

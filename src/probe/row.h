@@ -47,6 +47,9 @@ struct probe_row {
 	const char *symbol; /* of the function; the user's may end in '*' */
 	const char *maker;  /* for people: the library or language it is from */
 	const char *unless; /* not where the module has that function as well; NULL: always */
+	const char *within; /* not told inside that function, which tells it; NULL: always */
+	const char *method; /* the symbol returns a table: the function at `slot`, by this name */
+	uint8_t slot;
 	enum row_abi abi;
 	enum row_kind kind;
 	enum row_dir dir;

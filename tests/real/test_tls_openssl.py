@@ -4,6 +4,7 @@ import ssl
 import lib
 import tls
 from lib import expect
+from servers import serve_nginx_tls
 
 VERSIONS = ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3
 
@@ -45,9 +46,12 @@ def server(test):
                           clean=lib.nothing)
 
 
+def without_date(output):
+    return lib.re.sub(rb"Date: .*", b"Date", output)
+
+
 def client(test):
-    """-quit after its standard input's end would lose answers, so the server ends: HTTP/1.0."""
-    from servers import serve_nginx_tls
+    """HTTP/1.0, so that the server ends it."""
     test.need("openssl")
     _, target = serve_nginx_tls(test, False)
     for version in VERSIONS:
@@ -55,7 +59,44 @@ def client(test):
         for name in "1", "16k", "1m":
             stdin = test.write("request", f"GET /{name} HTTP/1.0\r\n\r\n")
             test.check_client(proxy, ["openssl", "s_client", "-quiet", "-ign_eof", "-connect",
-                                      proxy.address], stdin=stdin)
+                                      proxy.address], stdin=stdin, clean=without_date)
 
 
-lib.main(server, client)
+def early_data(test):
+    """A second connection's first bytes, sent with its first flight: in neither side's events twice."""
+    test.need("openssl")
+    cert, key = tls.certificate(test)
+    target, session = lib.address(test.host, test.free_port()), test.path("session")
+    early = test.write("early", lib.noise(3000).hex() + "\n")
+    server = test.start(["openssl", "s_server", "-accept", target, "-cert", cert, "-key", key,
+                         "-early_data", "-no_anti_replay", "-naccept", "2"], traced=True,
+                        stdin=lib.subprocess.PIPE)
+    server.await_output("ACCEPT")
+
+    def connect(traced, *more):
+        # -nocommands: or a line that begins with Q would be a command.
+        one = test.start(["openssl", "s_client", "-connect", target, *more], traced=traced,
+                         stdin=lib.subprocess.PIPE)
+        one.popen.stdin.write(b"a line of its own\n")
+        one.popen.stdin.flush()
+        server.await_output("a line of its own")
+        # Behind the ticket.
+        server.popen.stdin.write(b"an answer\n")
+        server.popen.stdin.flush()
+        one.await_output("an answer")
+        server.seen = b""
+        one.popen.stdin.write(b"Q\n")
+        one.popen.stdin.close()
+        expect(one.wait() == 0, f"s_client: {one.told()}")
+        return one
+    connect(False, "-sess_out", session)
+    client = connect(True, "-sess_in", session, "-early_data", early)
+    expect(server.wait() == 0, f"s_server: {server.told()}")
+    with open(early, "rb") as file:
+        sent = file.read() + b"a line of its own\n"
+    for one, way, role in (client, "out", 0), (server, "in", 1):
+        conn = [conn for _, conn in sorted(one.capture("plain").conns.items()) if conn.pair][role]
+        lib.oracle.differ(f"{one.name} {way}", b"".join(conn.moved[conn.pair][way]), sent)
+
+
+lib.main(server, client, early_data)
