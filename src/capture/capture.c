@@ -236,10 +236,11 @@ static void on_found(void *ctx, struct task *task)
 
 	capture_ensure(capture, task);
 	cproc_of(task)->executed = true;
-	emit_process(capture, task, PROCESS_FOUND, (pid_t)proc_status(task->tid, "PPid"));
 	rings_find(capture, task);
 	if (capture->probes)
 		probes_scan(capture->probes, task);
+	/* From here on nothing of it is missed. */
+	emit_process(capture, task, PROCESS_FOUND, (pid_t)proc_status(task->tid, "PPid"));
 	/* Where that had to make calls in it, it is done at the next one of its own. */
 	cproc_of(task)->scan_wanted = true;
 }

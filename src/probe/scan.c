@@ -12,14 +12,15 @@
 #define MAPS_MAX (4U << 20)
 
 static void note_refused(struct probes *probes, struct task *task, const struct module *module,
-			 const struct site *site)
+			 const struct site *site, int error)
 {
-	char text[512];
+	const char *why = error == -EOPNOTSUPP ? "its first instruction can neither be carried out "
+						 "nor moved"
+					       : strerror(-error);
+	char text[4700];
 
-	snprintf(text, sizeof(text),
-		 "%s in %s cannot be probed: its first instruction can neither be carried out nor "
-		 "moved",
-		 site->name, module->path);
+	snprintf(text, sizeof(text), "%s in %s cannot be probed: %s", site->name, module->path,
+		 why);
 	probes->ops->note(probes->ctx, task, text);
 }
 
@@ -59,8 +60,8 @@ static bool plant_module(struct probes *probes, struct task *task, const struct 
 			error = plant(probes, task, site, bias);
 		if (error == -EOPNOTSUPP && !may_call)
 			complete = false;
-		else if (error == -EOPNOTSUPP)
-			note_refused(probes, task, module, site);
+		else if (error && error != -ESRCH)
+			note_refused(probes, task, module, site, error);
 	}
 	return complete;
 }

@@ -22,7 +22,7 @@
 /* A thread in an uninterruptible sleep has so long to come out of it. */
 #define DETACH_NS 3000000000ULL
 
-static void interrupt(struct task *task)
+void task_interrupt(struct task *task)
 {
 	if (!ptrace(PTRACE_INTERRUPT, task->tid, 0, 0))
 		task->interrupted = true;
@@ -53,7 +53,7 @@ static void seize_task(void *ctx, int tid)
 	task->proc->attached = true;
 	task->proc->follow_all = true;
 	pin_attach(seize->tracer, task);
-	interrupt(task);
+	task_interrupt(task);
 	seize->count++;
 }
 
@@ -105,7 +105,7 @@ void tracer_detach(struct tracer *tracer)
 			continue;
 		task->detach = true;
 		if (!task->stopped && task->born)
-			interrupt(task);
+			task_interrupt(task);
 	}
 }
 

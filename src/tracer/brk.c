@@ -269,24 +269,61 @@ static bool is_behind_call(const struct task *task)
 	       code[0] == 0x0f && code[1] == 0x05;
 }
 
-void brk_drop_islands(struct tracer *tracer, struct task *task)
+/* Unmaps all islands but `last`, and then that. */
+static void unmap_islands(struct inject *in, struct space *space, uint64_t last)
 {
-	struct space *space = task->proc->space;
-	struct inject in;
+	uint64_t args[6] = { 0, ISLAND_SIZE };
 	int64_t ignored;
 
-	if (!space || space->refs > 1 || !space->islands.head || !is_behind_call(task))
-		return;
-	task->at = AT_EXIT;
-	if (!inject_begin(&in, tracer, task)) {
-		MAP_FOR_EACH(node, &space->islands) {
-			const uint64_t args[6] = { map_key(node), ISLAND_SIZE };
+	MAP_FOR_EACH(node, &space->islands) {
+		args[0] = map_key(node);
+		if (args[0] != last)
+			inject_call(in, abi_nr(in->abi, "munmap"), args, &ignored);
+		free(map_take(&space->islands, args[0]));
+	}
+	args[0] = last;
+	if (last)
+		inject_call(in, abi_nr(in->abi, "munmap"), args, &ignored);
+}
 
-			inject_call(&in, abi_nr(in.abi, "munmap"), args, &ignored);
-			free(map_take(&space->islands, map_key(node)));
-		}
+/* Stopped in its own code: the calls are made from the island, as long as that is there. */
+static void drop_from_island(struct tracer *tracer, struct task *task, const struct regs *regs)
+{
+	struct space *space = task->proc->space;
+	uint64_t island = map_key(map_first(&space->islands));
+	struct inject in;
+
+	if (space_write(space, task->proc->pid, island, "\x0f\x05", 2))
+		return;
+	task->at = AT_FRONT;
+	if (!inject_begin(&in, tracer, task)) {
+		regs_set_ip(&in.saved, island);
+		unmap_islands(&in, space, island);
 	}
 	inject_end(&in);
+	regs_set(task->tid, regs);
+}
+
+bool brk_has_islands(const struct task *task)
+{
+	return task->proc->space && task->proc->space->refs == 1 && task->proc->space->islands.head;
+}
+
+void brk_drop_islands(struct tracer *tracer, struct task *task)
+{
+	struct inject in;
+	struct regs regs;
+
+	if (!brk_has_islands(task) || regs_get(task->tid, &regs))
+		return;
+	if (!is_behind_call(task)) {
+		drop_from_island(tracer, task, &regs);
+	} else {
+		task->at = call_is_entered(task) ? AT_ENTRY : AT_EXIT;
+		if (!inject_begin(&in, tracer, task))
+			unmap_islands(&in, task->proc->space, 0);
+		inject_end(&in);
+	}
 	task->at = AT_OTHER;
 }
 

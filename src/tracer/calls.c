@@ -118,6 +118,13 @@ static int get_info(struct task *task, struct __ptrace_syscall_info *info)
 	return got < 0 ? -errno : 0;
 }
 
+bool call_is_entered(struct task *task)
+{
+	struct __ptrace_syscall_info info = { 0 };
+
+	return !get_info(task, &info) && info.op == PTRACE_SYSCALL_INFO_ENTRY;
+}
+
 /* socketcall(2): the call's own arguments instead of the packed ones. */
 static const struct sys_row *unpack_socketcall(struct task *task)
 {

@@ -106,6 +106,8 @@ void task_forget(struct tracer *tracer, struct task *task, int status);
 int task_get_regs(const struct task *task, struct regs *ret_regs);
 /* A signal of that number waits for the thread itself. */
 bool task_has_pending(pid_t tid, int sig);
+/* True at the entry of a call, of whichever kind of stop but seccomp's. */
+bool call_is_entered(struct task *task);
 int on_seccomp(struct tracer *tracer, struct task *task, struct stop stop);
 int on_syscall(struct tracer *tracer, struct task *task, struct stop stop);
 /* The exit of the call that the task is in will not be told. */
@@ -125,6 +127,8 @@ void adopt_parked(struct tracer *tracer);
 
 /* attach.c */
 int task_detach(struct tracer *tracer, struct task *task, int sig);
+/* Makes it stop; a call that fails by that is made again. */
+void task_interrupt(struct task *task);
 /* At a stop that our PTRACE_INTERRUPT made: the program is not to notice. */
 void attach_undo_interrupt(struct task *task);
 bool detach_is_overdue(const struct tracer *tracer);
@@ -135,7 +139,8 @@ bool brk_handle(struct tracer *tracer, struct task *task);
 void brk_lift_all(struct tracer *tracer, struct task *task);
 /* A stopped task is to be detached: false if it has to go on to another stop first. */
 bool brk_may_leave(struct tracer *tracer, struct task *task);
-/* The last of its process's threads leaves: our pages go, where it stands so that it can do that. */
+/* The last of its process's threads leaves: our pages go. It must not be about to get a signal. */
+bool brk_has_islands(const struct task *task);
 void brk_drop_islands(struct tracer *tracer, struct task *task);
 
 /* untraced.c */

@@ -49,9 +49,15 @@ int task_resume(struct tracer *tracer, struct task *task, int sig)
 
 	if (task->detach && !brk_may_leave(tracer, task))
 		return task_restart(task, PTRACE_CONT, sig);
-	/* A signal that is to be delivered would be lost by running on. */
-	if (task->detach && !sig && !task->next && !task->prev)
+	if (task->detach && !task->next && !task->prev && brk_has_islands(task)) {
+		/* A signal that is to be delivered would be lost by running on. */
+		if (sig) {
+			task_restart(task, PTRACE_CONT, sig);
+			task_interrupt(task);
+			return 0;
+		}
 		brk_drop_islands(tracer, task);
+	}
 	if (task->detach)
 		return task_detach(tracer, task, sig);
 	return task_restart(task, exit_wanted ? PTRACE_SYSCALL : PTRACE_CONT, sig);

@@ -114,6 +114,18 @@ def serve_go(test, traced):
     return serve_own(test, traced, [go_program(test, "go_server")])
 
 
+def go_builds():
+    """Folders with a client and a server each, by version and way of building."""
+    found = sorted(glob.glob(f"{BUILT}/go_tls/*/client"))
+    if not found:
+        raise Skip("they were built without go")
+    return [os.path.dirname(path) for path in found]
+
+
+def serve_go_tls(test, build, traced):
+    return serve_own(test, traced, [f"{build}/server"], more=tls.certificate(test))
+
+
 def serve_node(test, traced):
     test.need("node")
     return serve_own(test, traced, ["node", os.path.join(HERE, "node_server.js")])

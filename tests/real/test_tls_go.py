@@ -1,27 +1,13 @@
 """Go's crypto/tls traced: client and server of every Go that is installed, built in several ways."""
-import glob
-import os
 import ssl
 
 import lib
 import tls
-from lib import BUILT, Skip, expect
-from servers import serve_own
+from lib import expect
+from servers import go_builds, serve_go_tls
 
 PATHS = ["/1", "/16384", "/1000000", "/chunked/200000", "/no-such", "/file/300000"]
 COUNT = 20 if lib.LARGE else 2
-
-
-def builds():
-    found = sorted(glob.glob(f"{BUILT}/go_tls/*/client"))
-    if not found:
-        raise Skip("they were built without go")
-    return [os.path.dirname(path) for path in found]
-
-
-def serve(test, build, traced):
-    cert, key = tls.certificate(test)
-    return serve_own(test, traced, [f"{build}/server"], more=[cert, key])
 
 
 def ways():
@@ -29,8 +15,8 @@ def ways():
 
 
 def client(test):
-    for build in builds():
-        _, target = serve(test, build, False)
+    for build in go_builds():
+        _, target = serve_go_tls(test, build, False)
         for protocols, version in ways():
             proxy = tls.Proxy(test, target, protocols, version)
             test.check_client(proxy, [f"{build}/client", f"https://{proxy.address}", COUNT,
@@ -39,7 +25,7 @@ def client(test):
 
 def server(test):
     test.need("curl")
-    for build in builds():
+    for build in go_builds():
         for protocols, version in ways():
             def drive(proxy):
                 url = f"https://{proxy.address}"
@@ -52,14 +38,14 @@ def server(test):
                     one.status = one.wait()
                     expect(one.status == 0, f"curl: {one.told()}")
                 return clients
-            test.check_server(lambda traced: serve(test, build, traced), drive, at_least=7,
+            test.check_server(lambda traced: serve_go_tls(test, build, traced), drive, at_least=7,
                               clean=lambda output: lib.re.sub(rb"on \d+", b"on N", output),
                               proxy_to=lambda to: tls.Proxy(test, to, protocols, version))
 
 
 def large(test):
-    build = builds()[0]
-    _, target = serve(test, build, False)
+    build = go_builds()[0]
+    _, target = serve_go_tls(test, build, False)
     proxy = tls.Proxy(test, target)
     test.check_client(proxy, [f"{build}/client", f"https://{proxy.address}", 1, "/50000000"])
 

@@ -1,0 +1,173 @@
+"""Attaching to servers that are at work: clients with connections that stay, and looks at memory."""
+import os
+import re
+import socket
+import ssl
+import threading
+
+import lib
+from lib import IOTRACE, PATIENCE, expect
+
+
+class Client:
+    """A connection that is kept, and a log of what went over it since `forget`."""
+
+    def __init__(self, target):
+        host, _, port = target.rpartition(":")
+        sock = socket.create_connection((host, int(port)), PATIENCE)
+        self.conn = ssl._create_unverified_context().wrap_socket(sock)
+        self.local = lib.address(*sock_name(self.conn))
+        self.forget()
+
+    def forget(self):
+        self.sent, self.received = bytearray(), bytearray()
+
+    def get(self, path):
+        """HTTP/1.1, by hand: the bytes are to be known."""
+        request = f"GET {path} HTTP/1.1\r\nHost: here\r\n\r\n".encode()
+        self.conn.sendall(request)
+        self.sent += request
+        answer = bytearray()
+        while (end := answer.find(b"\r\n\r\n")) < 0:
+            answer += self._receive()
+        size = int(re.search(rb"(?i)content-length: *(\d+)", answer)[1])
+        while len(answer) < end + 4 + size:
+            answer += self._receive()
+        return bytes(answer[end + 4:])
+
+    def _receive(self):
+        data = self.conn.recv(1 << 16)
+        if not data:
+            raise ConnectionError("the server has closed")
+        self.received += data
+        return data
+
+    def close(self):
+        self.conn.close()
+
+
+def sock_name(conn):
+    return conn.getsockname()[:2]
+
+
+class Load:
+    """Clients at work at the same time, until it is stopped; answers are checked."""
+
+    def __init__(self, target, path, count=4):
+        self.target, self.path = target, path
+        self.over, self.failures, self.rounds = False, [], 0
+        self.wanted = None
+        self.changed = threading.Condition()
+        self.threads = [threading.Thread(target=self._run, daemon=True) for _ in range(count)]
+        for thread in self.threads:
+            thread.start()
+
+    def _run(self):
+        try:
+            client = Client(self.target)
+            while not self.over:
+                answer = client.get(self.path)
+                self.wanted = self.wanted or answer
+                expect(answer == self.wanted, "an answer is different from the others")
+                with self.changed:
+                    self.rounds += 1
+                    self.changed.notify_all()
+            client.close()
+        except Exception as error:  # told by the test's own thread
+            with self.changed:
+                self.failures.append(f"{type(error).__name__}: {error}")
+                self.changed.notify_all()
+
+    def await_rounds(self, more):
+        """Until so many more requests were answered; False if one failed."""
+        with self.changed:
+            until = self.rounds + more
+            expect(self.changed.wait_for(lambda: self.rounds >= until or self.failures, PATIENCE),
+                   "the server does not answer any more")
+            return not self.failures
+
+    def stop(self):
+        self.over = True
+        for thread in self.threads:
+            thread.join(PATIENCE)
+        return self.failures
+
+
+class Attached:
+    """iotrace on running processes; `ready` once it has all of their threads."""
+
+    def __init__(self, test, pids, name, *options):
+        self.path = test.path(name + ".jsonl")
+        self.process = test.start([IOTRACE, "-o", self.path, *options, "-p",
+                                   ",".join(map(str, pids))], name=name, merge=True)
+        self.pids = pids
+        self.await_all()
+
+    def await_all(self):
+        waiter = threading.Event()
+        for _ in range(int(PATIENCE / 0.002)):
+            if all(tracer_of(task) for pid in self.pids for task in tasks_of(pid)) and \
+                    self.has_begun():
+                return
+            expect(not self.process.ended(0), f"iotrace has ended: {self.process.told()}")
+            waiter.wait(0.002)  # nothing tells of it but what is asked here
+        raise lib.Failure("iotrace does not attach")
+
+    def has_begun(self):
+        """That a process was found is told when its modules have been looked at."""
+        try:
+            with open(self.path, "rb") as file:
+                return file.read().count(b'"event":"found"') >= len(self.pids)
+        except FileNotFoundError:
+            return False
+
+    def detach(self):
+        status = self.process.stop(lib.signal.SIGINT)
+        expect(status == 0, f"iotrace ended with {status}: {self.process.told()}")
+        with open(self.process.stdout, encoding="utf-8", errors="replace") as said:
+            return said.read()
+
+    def capture(self):
+        return lib.oracle.Capture(self.path, "plain", attached=True)
+
+
+def tasks_of(pid):
+    try:
+        return os.listdir(f"/proc/{pid}/task")
+    except OSError:
+        return []
+
+
+def tracer_of(task):
+    try:
+        with open(f"/proc/{task}/status", encoding="ascii", errors="replace") as status:
+            return int(re.search(r"TracerPid:\s*(\d+)", status.read())[1])
+    except OSError:
+        return 1  # gone
+
+
+def executable(pid):
+    """What is mapped so that it can run: lists of range, protection, offset, device, inode, path."""
+    with open(f"/proc/{pid}/maps", encoding="utf-8", errors="replace") as maps:
+        lines = [line.split(None, 5) for line in maps]
+    return [line for line in lines if "x" in line[1]]
+
+
+def own_code(pid):
+    """What can run and is from no file: a server may still be loading those."""
+    return [line for line in executable(pid) if len(line) == 5]
+
+
+def check_code(pid):
+    """The code of all that is mapped from files is the files'."""
+    with open(f"/proc/{pid}/mem", "rb", 0) as memory:
+        for where, _, offset, _, _, *path in executable(pid):
+            path = path[0].strip() if path else ""
+            if not path.startswith("/"):
+                continue
+            start, end = (int(part, 16) for part in where.split("-"))
+            with open(f"/proc/{pid}/root{path}", "rb", 0) as file:
+                there = os.pread(file.fileno(), end - start, int(offset, 16))
+            memory.seek(start)
+            here = memory.read(end - start)[:len(there)]
+            lib.oracle.differ(f"code of {path} in {pid}", here, there, ("in memory", "in the file"))
