@@ -241,13 +241,37 @@ static void bind_last(struct capture *capture, struct task *task, struct session
 		bind_session(capture, session, sock, ctask->last_tls_fd[DIR_IN]);
 }
 
+/* Words of a Go function's frame that are searched for its receiver; Write's has 29 (Go 1.19). */
+#define FRAME_WORDS 48U
+
+/* The frame has been left, but nothing has been put over it since. */
+static struct session *guess_session(struct capture *capture, struct task *task, uint64_t sp)
+{
+	uint64_t words[FRAME_WORDS];
+	struct session *session;
+
+	if (mem_read_all(task->tid, sp - sizeof(words), words, sizeof(words)))
+		return NULL;
+	for (size_t i = FRAME_WORDS; i-- > 0;) {
+		struct session found = { .fd = -1 };
+
+		if (!words[i] || words[i] & 7 || !bind_go(capture, task, &found, words[i]))
+			continue;
+		session = session_of(cproc_of(task), words[i]);
+		bind_session(capture, session, found.sock, found.fd);
+		sock_put(&capture->socks, found.sock);
+		return session;
+	}
+	return NULL;
+}
+
 static struct session *find_session(struct capture *capture, struct task *task,
 				    const struct probe_call *call, enum event_dir dir)
 {
 	struct session *session;
 
 	if (!call->session)
-		return NULL;
+		return call->begun_before ? guess_session(capture, task, call->sp) : NULL;
 	session = session_of(cproc_of(task), call->session);
 	/* Go's object does not have the random, but the next ones in its heap may. */
 	if (is_bound(session) ||

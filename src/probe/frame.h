@@ -17,6 +17,7 @@ struct frame {
 	uint64_t before;                /* PLACE_USED: the field's value */
 	uint64_t stack_low, stack_high; /* Go: of the goroutine's stack */
 	uint64_t entered;
+	bool begun_before; /* Go: it was under way when we came */
 };
 
 #define FRAMES_MAX 32

@@ -151,6 +151,8 @@ static void tell_data(struct probes *probes, struct task *task, const struct reg
 		.len = value_length(task, regs, frame),
 		.entered = frame->entered,
 		.go = frame->site->row->abi == ABI_GO,
+		.begun_before = frame->begun_before,
+		.sp = frame->sp,
 	};
 
 	if (call.len && call.len < LENGTH_MAX)
@@ -292,7 +294,8 @@ static void go_entry(void *ctx, struct task *task, struct regs *regs, void *arg)
 
 /*
  * A call that was under way when we came: the compiler's spill slots, behind the return address, hold
- * what the registers had (seen in Go 1.17 to 1.26), and arguments on the stack are there anyway.
+ * the buffer and its length (seen in Go 1.17 to 1.26), and the receiver in Read alone. Arguments on
+ * the stack are there anyway.
  */
 static void fill_spilled(struct frame *frame, const struct task *task, const struct regs *regs,
 			 const struct site *site)
@@ -300,7 +303,8 @@ static void fill_spilled(struct frame *frame, const struct task *task, const str
 	uint64_t sp = regs_sp(regs);
 
 	*frame = (struct frame){ .site = site, .sp = sp, .entered = clock_monotonic() };
-	frame->session = value_word(task, sp + 8, 8);
+	frame->begun_before = site->go_registers && site->row->dir == ROW_OUT;
+	frame->session = frame->begun_before ? 0 : value_word(task, sp + 8, 8);
 	frame->buffer = value_word(task, sp + 16, 8);
 	frame->length = value_word(task, sp + 24, 8);
 }
