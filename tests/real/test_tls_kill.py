@@ -1,0 +1,74 @@
+"""
+SIGKILL of iotrace while a server that it is attached to works, with probes in its code: how often does
+the server live? What is planted is put back by the guardian, but not in no time.
+"""
+import random
+
+import lib
+from attach import Attached, Load, check_code
+from lib import SCALE, expect
+from servers import go_builds, serve_go_tls, serve_nginx_tls
+from test_tls_attach import pids_of
+
+TIMES = 200 if SCALE >= 100 else 10
+
+
+def kill_all(test, serve, path):
+    """Returns how often the server, or a process of it, has died."""
+    deaths, server = 0, None
+    chance = random.Random(5)
+    for turn in range(TIMES):
+        if not server:
+            server, target = serve(test)
+            load = Load(target, path)
+            expect(load.await_rounds(5), f"before anything: {load.failures}")
+        pids = pids_of(server)
+        attached = Attached(test, pids, f"killed-{server.name}-{turn}")
+        # Somewhere in the middle of what it does: hits, calls and stops.
+        load.await_rounds(1 + chance.randrange(8))
+        attached.process.popen.kill()
+        expect(attached.process.wait() == 137, "iotrace did not die")
+        alive = load.await_rounds(10) and pids_of(server) == pids
+        if alive:
+            await_code(pids)
+            continue
+        deaths += 1
+        load.stop()
+        lib.os.killpg(server.popen.pid, lib.signal.SIGKILL)
+        server.wait()
+        server = None
+    if server:
+        failures = load.stop()
+        expect(not failures, f"clients failed: {failures}")
+    return deaths
+
+
+def await_code(pids):
+    """The guardian has put all back."""
+    waiter = lib.threading.Event()
+    for _ in range(1000):
+        try:
+            for pid in pids:
+                check_code(pid)
+            return
+        except lib.Failure as error:
+            last = error
+        waiter.wait(0.005)
+    raise last
+
+
+def report(name, deaths):
+    print(f"{name}: {deaths} of {TIMES} times a process of the server died with iotrace",
+          flush=True)
+
+
+def go(test):
+    report("go", kill_all(test, lambda test: serve_go_tls(test, go_builds()[0], False), "/16384"))
+
+
+def nginx(test):
+    report("nginx", kill_all(test, lambda test: serve_nginx_tls(test, False), "/16k"))
+
+
+if __name__ == "__main__":
+    lib.main(go, nginx)
