@@ -225,6 +225,8 @@ static void on_fork(void *ctx, struct task *parent, struct task *child, uint64_t
 	if (capture->tap)
 		tap_fork(capture->tap, parent, child, flags);
 	emit_process(capture, child, PROCESS_FORK, parent->proc->pid);
+	if (capture->probes)
+		probes_fork(capture->probes, parent, child);
 	cproc_of(child)->scan_wanted = child->proc->wide || child->proc->follow_all;
 	if (from->ring)
 		ring_found(capture, child, "inherited");

@@ -109,6 +109,14 @@ static struct frames *frames_of(struct probes *probes, const struct task *task)
 	return frames;
 }
 
+void probes_fork(struct probes *probes, const struct task *parent, const struct task *child)
+{
+	const struct frames *frames = map_get(&probes->frames, (uint64_t)parent->tid);
+
+	if (frames)
+		*frames_of(probes, child) = *frames;
+}
+
 void probes_forget(struct probes *probes, const struct proc *proc)
 {
 	struct probed *probed = map_take(&probes->procs, (uint64_t)proc->pid);

@@ -54,6 +54,9 @@ bool probes_wanted(const struct probes *probes);
  */
 void probes_scan(struct probes *probes, struct task *task);
 
+/* The child, a process of its own, is in the calls that its parent was in. */
+void probes_fork(struct probes *probes, const struct task *parent, const struct task *child);
+
 /* The process has a new program, or is gone: calls under way are forgotten. */
 void probes_forget(struct probes *probes, const struct proc *proc);
 

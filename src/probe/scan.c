@@ -136,6 +136,12 @@ static bool find_bias(const char *path, const struct mapping *mapping, uint64_t 
 	return true;
 }
 
+/* What is remembered of a mapping that was looked at. */
+static void *mapped_as(const struct mapping *mapping, bool has_sites)
+{
+	return (void *)(uintptr_t)(mapping->inode << 1 | has_sites);
+}
+
 static void scan_mapping(struct probes *probes, struct task *task, const struct mapping *mapping)
 {
 	struct probed *probed = probed_of(probes, task->proc);
@@ -144,7 +150,8 @@ static void scan_mapping(struct probes *probes, struct task *task, const struct 
 	struct stat st;
 	uint64_t bias;
 
-	if (map_get(&probed->mapped, mapping->start) == (void *)(uintptr_t)(mapping->inode + 1))
+	/* What was planted there can be gone: the file was unmapped, and mapped again. */
+	if (map_get(&probed->mapped, mapping->start) == mapped_as(mapping, false))
 		return;
 	module = module_of(probes, task, mapping);
 	if (module && module->unprobed && !probed->blind) {
@@ -156,7 +163,7 @@ static void scan_mapping(struct probes *probes, struct task *task, const struct 
 	if (module && module->count && find_file(task, mapping, path, sizeof(path), &st) &&
 	    find_bias(path, mapping, &bias) && !plant_module(probes, task, module, bias))
 		return;
-	map_put(&probed->mapped, mapping->start, (void *)(uintptr_t)(mapping->inode + 1));
+	map_put(&probed->mapped, mapping->start, mapped_as(mapping, module && module->count));
 }
 
 static bool parse_mapping(char *line, struct mapping *ret_mapping)

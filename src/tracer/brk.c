@@ -181,12 +181,31 @@ static int make(struct tracer *tracer, struct task *task, uint64_t addr, struct 
 	return 0;
 }
 
+static bool is_planted(struct space *space, pid_t pid, const struct brk *brk)
+{
+	uint8_t there;
+
+	return !space_read(space, pid, brk->addr, &there, 1) && there == trap;
+}
+
+static void forget(struct tracer *tracer, struct task *task, struct brk *brk)
+{
+	guard_remove(tracer, task, brk->addr);
+	map_take(&task->proc->space->brks, brk->addr);
+	free(brk);
+}
+
 int brk_plant(struct tracer *tracer, struct task *task, uint64_t addr, brk_hit *hit, void *ctx,
 	      void *arg)
 {
 	struct brk *brk = map_get(&space_of(task)->brks, addr);
 	int result;
 
+	/* What it was in is not mapped any more, but something else. */
+	if (brk && !is_planted(task->proc->space, task->proc->pid, brk)) {
+		forget(tracer, task, brk);
+		brk = NULL;
+	}
 	if (!brk) {
 		result = make(tracer, task, addr, &brk);
 		if (result)
@@ -203,11 +222,11 @@ int brk_plant(struct tracer *tracer, struct task *task, uint64_t addr, brk_hit *
 
 static void restore(struct tracer *tracer, struct task *task, struct space *space, struct brk *brk)
 {
-	space_write(space, task->proc->pid, brk->addr, &brk->orig, 1);
-	guard_remove(tracer, task, brk->addr);
+	/* Something else may be mapped there by now. */
+	if (is_planted(space, task->proc->pid, brk))
+		space_write(space, task->proc->pid, brk->addr, &brk->orig, 1);
 	map_put(&space->ghosts, brk->addr, space);
-	map_take(&space->brks, brk->addr);
-	free(brk);
+	forget(tracer, task, brk);
 }
 
 void brk_lift(struct tracer *tracer, struct task *task, uint64_t addr, brk_hit *hit, void *arg)

@@ -40,15 +40,24 @@ struct memory {
 	int fd;
 };
 
+/* Something else may be mapped there by now: then there is no trap. */
+static void put_byte_back(int fd, const struct planted *planted)
+{
+	off_t at = (off_t)planted->addr;
+	uint8_t there;
+
+	if (pread(fd, &there, 1, at) == 1 && there == 0xcc)
+		(void)!pwrite(fd, &planted->orig, 1, at);
+}
+
 static void put_back(const struct planted *slots, const struct memory *memories, size_t count)
 {
 	for (size_t i = 0; i < SLOTS; i++) {
 		int32_t pid = atomic_load(&slots[i].pid);
 
 		for (size_t j = 0; pid && j < count; j++)
-			if (memories[j].pid == pid &&
-			    pwrite(memories[j].fd, &slots[i].orig, 1, (off_t)slots[i].addr) == 1)
-				break;
+			if (memories[j].pid == pid)
+				put_byte_back(memories[j].fd, &slots[i]);
 	}
 }
 
