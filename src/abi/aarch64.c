@@ -129,9 +129,10 @@ uint64_t regs_c_ret(const struct regs *regs)
 	return regs->user.regs[0];
 }
 
-int regs_signal_frame_ret(const struct regs *regs)
+int regs_signal_frame_ret(const struct regs *regs, size_t *ret_size)
 {
 	(void)regs;
+	(void)ret_size;
 	return -1;
 }
 

@@ -63,9 +63,9 @@ uint64_t regs_c_ret(const struct regs *regs);
 
 /*
  * At a signal handler's first instruction: where from the stack pointer on the result is that the
- * interrupted code will see. -1: not known for this ABI.
+ * interrupted code will see, and how many bytes it has. -1: not known for this ABI.
  */
-int regs_signal_frame_ret(const struct regs *regs);
+int regs_signal_frame_ret(const struct regs *regs, size_t *ret_size);
 
 /* Puts the thread back in front of its system call instruction, about to make call nr. */
 void regs_rewind(struct regs *regs, uint64_t nr);

@@ -166,12 +166,19 @@ uint64_t regs_c_ret(const struct regs *regs)
 }
 
 /*
- * struct rt_sigframe (arch/x86/include/asm/sigframe.h): return address, then struct ucontext with
- * struct sigcontext_64 at 40, of which ax is the 14th word.
+ * arch/x86/include/asm/sigframe.h. 64 bits: struct rt_sigframe, a return address, then struct ucontext
+ * with struct sigcontext_64 at 40, of which ax is the 14th word. 32 bits: struct sigframe_ia32 has
+ * struct sigcontext_32, with ax at 44, behind two words; struct rt_sigframe_ia32, for handlers with
+ * SA_SIGINFO, behind four, the siginfo and the head of ucontext. Only there dx points at the siginfo.
  */
-int regs_signal_frame_ret(const struct regs *regs)
+int regs_signal_frame_ret(const struct regs *regs, size_t *ret_size)
 {
-	return regs->user.cs == CS_64 ? 8 + 40 + 13 * 8 : -1;
+	if (regs->user.cs == CS_64) {
+		*ret_size = 8;
+		return 8 + 40 + 13 * 8;
+	}
+	*ret_size = 4;
+	return (regs->user.rdx ? 4 * 4 + 128 + 20 : 2 * 4) + 44;
 }
 
 int64_t regs_ret(const struct regs *regs)

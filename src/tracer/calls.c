@@ -269,17 +269,21 @@ bool call_step_into_handler(struct task *task, int sig)
 /* It stands at the handler's first instruction. */
 void call_at_handler(struct tracer *tracer, struct task *task)
 {
-	uint64_t ret = 0;
+	int64_t ret = 0;
 	struct regs regs;
+	size_t size;
 	int offset;
 
 	task->stepping = false;
 	if (regs_get(task->tid, &regs))
 		return;
-	offset = regs_signal_frame_ret(&regs);
+	offset = regs_signal_frame_ret(&regs, &size);
 	if (offset < 0 ||
-	    mem_read_all(task->tid, regs_sp(&regs) + (uint64_t)offset, &ret, sizeof(ret)) ||
-	    (int64_t)ret != -EINTR)
+	    mem_read_all(task->tid, regs_sp(&regs) + (uint64_t)offset, &ret, size))
+		return;
+	if (size == sizeof(int32_t))
+		ret = (int32_t)ret;
+	if (ret != -EINTR)
 		return;
 	task->suspended = false;
 	task->call.ret = -EINTR;

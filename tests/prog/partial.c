@@ -54,10 +54,11 @@ static void by_vector(size_t piece)
 int main(void)
 {
 	int room = 4096;
+	size_t huge;
 
 	/* Low, so that even a terabyte from there is below the kernel's addresses. */
-	data = mmap((void *)0x100000000, ROOM, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-		    -1, 0);
+	data = mmap((void *)(uintptr_t)0x100000000ULL, ROOM, PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	got = malloc(ROOM);
 	check(data != MAP_FAILED && got);
 	fill(data, ROOM, 1);
@@ -76,7 +77,8 @@ int main(void)
 	moved("sendto", ROOM, send(fds[0], data, ROOM, 0));
 	by_vector(10000);
 	by_vector(200000);
-	/* Nobody has a terabyte there; the kernel looks at what it can send. */
-	moved("write", 1UL << 40, syscall(SYS_write, fds[0], data, 1UL << 40));
+	/* Nobody has so much there; the kernel looks at what it can send. */
+	huge = (size_t)1 << (sizeof(long) == 8 ? 40 : 30);
+	moved("write", huge, syscall(SYS_write, fds[0], data, huge));
 	return 0;
 }

@@ -125,8 +125,45 @@ def kill_all(process):
         pass
 
 
-def run(argv, arguments, stderr):
-    """Returns status, the program's lines, what came on a socket it inherited, and if in time."""
+# Stopped before it becomes the program, so that it is attached before it does anything.
+WAITING = ["sh", "-c", "kill -STOP $$; exec \"$@\"", "sh"]
+
+
+def status_of(pid):
+    with open("/proc/%d/status" % pid, encoding="utf-8") as file:
+        return dict(line.rstrip("\n").split(":\t", 1) for line in file if ":\t" in line)
+
+
+def attach(argv, process, arguments):
+    """Traces a process that is stopped, and lets it go on. Returns iotrace, running."""
+    until = time.monotonic() + arguments.limit
+    while status_of(process.pid)["State"][0] != "T":
+        require(time.monotonic() < until, "it does not stop")
+        time.sleep(0.001)
+    tracer = subprocess.Popen(argv + ["-p", str(process.pid)], stdin=subprocess.DEVNULL,
+                              stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                              start_new_session=True)
+    while status_of(process.pid)["TracerPid"] != str(tracer.pid) and tracer.poll() is None:
+        require(time.monotonic() < until, "it is not attached")
+        time.sleep(0.001)
+    os.kill(process.pid, signal.SIGCONT)
+    return tracer
+
+
+def end_attached(tracer, in_time):
+    """What iotrace has said; it ends by itself when all that it follows has ended."""
+    if not in_time:
+        kill_all(tracer)
+    _, said = tracer.communicate(timeout=30)
+    require(not in_time or tracer.returncode == 0, "iotrace ended with", tracer.returncode, said)
+    return said
+
+
+def run(argv, arguments, stderr, tracer_argv=None):
+    """
+    Returns status, the program's lines, what came on a socket it inherited, and if in time. With
+    tracer_argv it is attached by that.
+    """
     reader, writer = os.pipe()
     env = dict(os.environ)
     peer, keep = None, []
@@ -143,19 +180,22 @@ def run(argv, arguments, stderr):
             peer.in_child()
 
     process = subprocess.Popen(
-        argv, env=env, stdin=subprocess.DEVNULL, stdout=writer, stderr=stderr,
+        (WAITING if tracer_argv else []) + argv, env=env, stdin=subprocess.DEVNULL, stdout=writer, stderr=stderr,
         start_new_session=True, preexec_fn=prepare, close_fds=True, pass_fds=keep)
     os.close(writer)
     if peer:
         peer.started()
     timer = threading.Timer(arguments.limit, kill_all, [process])
     timer.start()
+    tracer = attach(tracer_argv, process, arguments) if tracer_argv else None
     # To the end of the last process that has it, not only of the first one.
     with os.fdopen(reader, "rb") as lines:
         output = lines.read()
     status = process.wait()
     in_time = timer.is_alive()
     timer.cancel()
+    if tracer:
+        stderr.write(end_attached(tracer, in_time))
     if peer and in_time:
         peer.ended()
     return status, output, peer.received if peer else b"", in_time
@@ -201,6 +241,15 @@ def parse_events(path):
             raise Failure("no JSON:", error, line) from None
         require(not HIDDEN.search(text), "JSON with raw bytes:", ascii(text))
     return events
+
+
+# 32-bit programs have calls of their own for the same.
+I386_NAMES = {"send": "sendto", "recv": "recvfrom", "recvmmsg_time64": "recvmmsg"}
+
+
+def i386_view(events):
+    return [{**e, "call": I386_NAMES.get(e["call"], e["call"])} if e["type"] == "data" else e
+            for e in events]
 
 
 def no_twins(pairs):
@@ -396,6 +445,17 @@ def check_view(path, view, events):
     require(shown == there, view, "shows other bytes")
 
 
+# -- attached
+
+def attached_view(wanted, events):
+    """A program that was there before: it is found, as a shell, and then executed."""
+    wanted = [{**line, "event": "exec"} if line.get("event") == "start" else line
+              for line in wanted]
+    found = [e for e in events if e["type"] == "process" and e["event"] == "found"]
+    require(len(found) == 1, "not one found process:", found)
+    return wanted, [e for e in events if e not in found]
+
+
 # -- the whole
 
 def trace(arguments, settings, directory, view):
@@ -407,8 +467,11 @@ def trace(arguments, settings, directory, view):
         argv += ["-f", view, "-o", shown]
     began = time.time_ns()
     with tempfile.TemporaryFile() as errors:
-        status, output, received, in_time = run(
-            argv + ["--"] + arguments.command, arguments, errors)
+        if arguments.attach:
+            status, output, received, in_time = run(arguments.command, arguments, errors, argv)
+        else:
+            status, output, received, in_time = run(
+                argv + ["--"] + arguments.command, arguments, errors)
         errors.seek(0)
         stderr = errors.read().decode("utf-8", "backslashreplace")
     ended = time.time_ns()
@@ -442,7 +505,7 @@ def test(arguments, view, directory):
     settings, _, same_alone, _ = parse_output(output)
     traced, output, reply, stderr, capture, shown, began, ended = trace(
         arguments, settings, directory, view)
-    require(traced == as_iotrace_says(status), "status", traced, "and alone", status, stderr)
+    require(traced == (status if arguments.attach else as_iotrace_says(status)), "status", traced, "and alone", status, stderr)
     require(reply == received, "the peer of the inherited socket got", reply, "not", received)
     settings, wanted, same, end = parse_output(output)
     require(same == same_alone, "not as alone:\n", "\n ".join(same), "\nalone:\n",
@@ -450,7 +513,13 @@ def test(arguments, view, directory):
     require(wanted or same, "the program wants nothing")
     events = parse_events(capture)
     check_events(events, began, ended)
-    compare_all(settings, wanted, events)
+    if arguments.attach:
+        wanted, compared = attached_view(wanted, events)
+    else:
+        compared = events
+    if arguments.i386:
+        compared = i386_view(compared)
+    compare_all(settings, wanted, compared)
     for line in end:
         bad = misfits(line, events[-1], Names())
         require(not bad, "end:", events[-1], "wanted", line)
@@ -468,6 +537,9 @@ def parse_arguments():
                         help="the program inherits a connection there")
     parser.add_argument("--connects", action="store_true", help="its end of it has connected")
     parser.add_argument("--before", action="store_true", help="1234 bytes moved on it before")
+    parser.add_argument("--attach", action="store_true",
+                        help="iotrace does not start the program, but attaches to it")
+    parser.add_argument("--i386", action="store_true", help="it is a 32-bit program")
     parser.add_argument("--limit", type=float, default=60, help="seconds, for each run")
     parser.add_argument("command", nargs=argparse.REMAINDER)
     return parser.parse_args()

@@ -17,14 +17,22 @@
 #define OWN_ARCH AUDIT_ARCH_X86_64
 #elif defined(__aarch64__)
 #define OWN_ARCH AUDIT_ARCH_AARCH64
+#elif defined(__i386__)
+#define OWN_ARCH AUDIT_ARCH_I386
 #endif
 
 static const int allowed[] = {
 	SYS_read,           SYS_write,       SYS_close,        SYS_socket,     SYS_bind,
-	SYS_listen,         SYS_connect,     SYS_accept,       SYS_sendto,     SYS_recvfrom,
+	SYS_listen,         SYS_connect,     SYS_accept4,      SYS_sendto,     SYS_recvfrom,
 	SYS_getsockname,    SYS_getpeername, SYS_getsockopt,   SYS_exit_group, SYS_exit,
 	SYS_getpid,         SYS_gettid,      SYS_rt_sigreturn, SYS_futex,      SYS_madvise,
 	SYS_rt_sigprocmask, SYS_seccomp,     SYS_munmap,
+#ifdef SYS_accept
+	SYS_accept,
+#endif
+#ifdef SYS_socketcall
+	SYS_socketcall,
+#endif
 };
 #define ALLOWED (sizeof(allowed) / sizeof(allowed[0]))
 
