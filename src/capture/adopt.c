@@ -7,58 +7,14 @@
 #include "capture/state.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 bool sock_is_wanted(const struct capture *capture, const struct sock_info *info)
 {
 	if (info->family == FAMILY_INET || info->family == FAMILY_INET6 || capture->options.all_fds)
 		return true;
 	return info->family == FAMILY_UNIX && capture->options.unix_sockets;
-}
-
-/*
- * PIDFD_THREAD (6.9) is the thread's own table, and works when the leader has ended; older kernels
- * know only the process.
- */
-static int open_pidfd(pid_t pid, pid_t tid)
-{
-	int fd = (int)syscall(SYS_pidfd_open, tid, O_EXCL);
-
-	if (fd < 0)
-		fd = (int)syscall(SYS_pidfd_open, pid, 0);
-	return fd < 0 ? -errno : fd;
-}
-
-int descriptor_dup(struct task *task, int fd)
-{
-	struct cproc *cproc = cproc_of(task);
-	int own;
-
-	if (cproc->pidfd < 0)
-		cproc->pidfd = open_pidfd(task->proc->pid, task->tid);
-	if (cproc->pidfd < 0)
-		return cproc->pidfd;
-	own = (int)syscall(SYS_pidfd_getfd, cproc->pidfd, fd, 0);
-	if (own >= 0 || errno != ESRCH)
-		return own < 0 ? -errno : own;
-	/* The thread that it was opened for has ended. */
-	close(cproc->pidfd);
-	cproc->pidfd = open_pidfd(task->proc->pid, task->tid);
-	if (cproc->pidfd < 0)
-		return cproc->pidfd;
-	own = (int)syscall(SYS_pidfd_getfd, cproc->pidfd, fd, 0);
-	return own < 0 ? -errno : own;
-}
-
-int descriptor_ask(struct task *task, int fd, struct sock_info *ret_info)
-{
-	int own auto_close = descriptor_dup(task, fd);
-
-	return own < 0 ? own : sock_ask(own, ret_info);
 }
 
 static enum event_proto file_proto(const char *path)
@@ -125,6 +81,12 @@ static void found(struct capture *capture, struct task *task, int fd, struct soc
 		audit_adopt(capture, task, fd, sock);
 }
 
+/* When the descriptors were looked at, another thread may have been closing this one. */
+static bool is_still(const struct task *task, int fd, const struct sock *sock)
+{
+	return !sock->info.inode || proc_socket_inode(task->tid, fd) == (int64_t)sock->info.inode;
+}
+
 struct sock *descriptor_sock(struct capture *capture, struct task *task, int fd)
 {
 	struct fdtable *fds = cproc_of(task)->fds;
@@ -135,9 +97,14 @@ struct sock *descriptor_sock(struct capture *capture, struct task *task, int fd)
 
 	switch (fdtable_find(fds, fd, &sock)) {
 	case FD_SOCKET:
-		if (sock->hidden)
+		if (!sock->hidden)
+			return sock;
+		if (is_still(task, fd, sock)) {
 			found(capture, task, fd, sock);
-		return sock;
+			return sock;
+		}
+		descriptor_released(capture, task, fd, fdtable_forget(fds, fd));
+		break;
 	case FD_OTHER:
 		return NULL;
 	case FD_UNKNOWN:
@@ -154,7 +121,7 @@ struct sock *descriptor_sock(struct capture *capture, struct task *task, int fd)
 		return NULL;
 	}
 	sock = take_in(capture, task, fd, &info, &is_new);
-	if (is_new)
+	if (is_new || sock->hidden)
 		found(capture, task, fd, sock);
 	return sock;
 }
@@ -170,6 +137,13 @@ struct sock *descriptor_made(struct capture *capture, struct task *task, int fd,
 		return NULL;
 	if (result)
 		info = *fallback;
+	/* /proc does not name every kind, nor the peers of local ones. */
+	if (info.family == FAMILY_NONE) {
+		info.family = fallback->family;
+		info.proto = fallback->proto;
+	}
+	if (!info.remote.len)
+		info.remote = fallback->remote;
 	if (!sock_is_wanted(capture, &info)) {
 		descriptor_released(capture, task, fd, fdtable_set_other(cproc_of(task)->fds, fd));
 		return NULL;
@@ -362,62 +336,4 @@ void table_widen(struct capture *capture, struct task *task)
 		if (other->fds == table && other->proc != task->proc)
 			tracer_widen_other(capture->tracer, other->proc);
 	}
-}
-
-struct scan {
-	int pidfd;
-	struct capture *capture;
-};
-
-static void scan_fd(void *ctx, int fd)
-{
-	struct scan *scan = ctx;
-	struct capture *capture = scan->capture;
-	struct initial_sock initial = { .fd = fd };
-	int own auto_close = (int)syscall(SYS_pidfd_getfd, scan->pidfd, fd, 0);
-
-	if (own < 0 || sock_ask(own, &initial.info) || !sock_is_wanted(capture, &initial.info))
-		return;
-	capture->initial = own_realloc(capture->initial,
-				       (capture->initial_count + 1) * sizeof(*capture->initial));
-	capture->initial[capture->initial_count++] = initial;
-}
-
-bool capture_owns_socket(void *ctx, pid_t pid)
-{
-	struct capture *capture = ctx;
-	const struct capture_options *options = &capture->options;
-	struct scan scan = { .capture = capture };
-	int pidfd auto_close = open_pidfd(pid, pid);
-
-	scan.pidfd = pidfd;
-	capture->initial_pid = pid;
-	/* Where we cannot look it is safe to believe that it has one. */
-	if (pidfd < 0 || proc_each(pid, "fd", scan_fd, &scan))
-		return true;
-	/* The user's own probes do not wait for a socket. */
-	return capture->initial_count || options->all_fds ||
-	       (options->probes && options->probes[0]);
-}
-
-/*
- * All at once, so that one that a child closes is not taken for closed while the parent has it; they
- * are told of when they are used.
- */
-void initial_adopt(struct capture *capture, struct task *task)
-{
-	struct fdtable *table = cproc_of(task)->fds;
-	bool is_new;
-
-	if (task->proc->pid != capture->initial_pid)
-		return;
-	for (size_t i = 0; i < capture->initial_count; i++) {
-		struct sock *sock =
-			sock_table_get(&capture->socks, &capture->initial[i].info, &is_new);
-
-		sock->hidden = true;
-		fdtable_set_socket(table, capture->initial[i].fd, sock);
-		sock_put(&capture->socks, sock);
-	}
-	capture->initial_pid = 0;
 }

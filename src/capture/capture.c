@@ -211,6 +211,8 @@ static void on_fork(void *ctx, struct task *parent, struct task *child, uint64_t
 	capture_ensure(capture, parent);
 	from = cproc_of(parent);
 	if (!child->proc->user) {
+		if (!(flags & CLONE_FILES))
+			initial_inherit(capture, parent);
 		proc_begin(capture, child->proc,
 			   flags & CLONE_FILES ? fdtable_get(from->fds) : fdtable_copy(from->fds));
 		cproc_of(child)->executed = from->executed;
@@ -238,6 +240,7 @@ static void on_found(void *ctx, struct task *task)
 
 	capture_ensure(capture, task);
 	cproc_of(task)->executed = true;
+	lookup_check(capture, task);
 	rings_find(capture, task);
 	if (capture->probes)
 		probes_scan(capture->probes, task);
@@ -283,6 +286,7 @@ static void on_exec(void *ctx, struct task *task)
 	cproc->pidfd = -1;
 	emit_process(capture, task, cproc->executed ? PROCESS_EXEC : PROCESS_START, 0);
 	cproc->executed = true;
+	lookup_check(capture, task);
 	table_unshare(capture, task);
 	table_check(capture, task);
 	lsan_check(capture, task);

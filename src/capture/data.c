@@ -190,11 +190,18 @@ static void settle(struct task *task, struct sock *sock, int fd)
 
 	if (sock->settled)
 		return;
+	if (!event_proto_is_datagram(sock->info.proto) && addr_port(&sock->info.local) &&
+	    addr_port(&sock->info.remote)) {
+		sock->settled = true;
+		return;
+	}
 	if (sock->path || descriptor_ask(task, fd, &info) || info.inode != sock->info.inode) {
 		sock->settled = sock->path != NULL;
 		return;
 	}
-	sock->info.local = info.local;
+	/* /proc does not list a connection that was reset. */
+	if (info.local.len)
+		sock->info.local = info.local;
 	if (info.remote.len || event_proto_is_datagram(info.proto))
 		sock->info.remote = info.remote;
 	sock->settled = event_proto_is_datagram(info.proto) ? addr_port(&info.local) != 0

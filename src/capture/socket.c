@@ -99,6 +99,14 @@ static void refresh(struct task *task, struct open_call *open)
 	/* A stream whose peer has ended has no peer's name any more. */
 	if (!info.remote.len && !event_proto_is_datagram(info.proto))
 		info.remote = open->sock->info.remote;
+	/* Its identity, and where it had to be looked up in /proc, what is not there. */
+	info.cookie = open->sock->info.cookie;
+	if (!info.local.len)
+		info.local = open->sock->info.local;
+	if (info.family == FAMILY_NONE) {
+		info.family = open->sock->info.family;
+		info.proto = open->sock->info.proto;
+	}
 	open->sock->info = info;
 }
 
@@ -121,6 +129,9 @@ static void bind_exit(struct capture *capture, struct task *task)
 	struct sock_info before = open->sock->info;
 
 	if (!error_of(task)) {
+		/* /proc does not list a TCP socket before it listens. */
+		if (addr_port(&open->addr))
+			open->sock->info.local = open->addr;
 		state_exit(capture, task, SOCKET_BIND);
 		return;
 	}

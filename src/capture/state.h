@@ -36,6 +36,7 @@ struct capture {
 	struct initial_sock *initial;
 	size_t initial_count;
 	bool stopped; /* nothing more is recorded */
+	bool lookup_checked;
 	uint64_t conns;
 	struct event_end totals;
 	uint64_t started; /* CLOCK_MONOTONIC */
@@ -55,6 +56,7 @@ struct cproc {
 	bool executed;         /* start was told */
 	bool sandboxed;        /* has a filter of its own */
 	bool ring;             /* has an io_uring */
+	bool scanned;          /* attached: all its descriptors have been looked at */
 	unsigned int exiting;  /* tasks that are about to end */
 };
 
@@ -101,15 +103,11 @@ extern const struct op_handler data_handler, socket_handler, socketpair_handler,
 
 /* adopt.c: what is this descriptor? Borrowed; NULL where it is nothing that we capture. */
 struct sock *descriptor_sock(struct capture *capture, struct task *task, int fd);
-/* Asks the kernel about a descriptor of the task. 0 or -errno, as sock_ask. */
-int descriptor_ask(struct task *task, int fd, struct sock_info *ret_info);
 /*
  * A process that is still narrow uses a socket by name (--unix: until then its local sockets do not
  * count, as most are the name service's). True: it was widened, and the call will be made again.
  */
 bool named_enter(struct capture *capture, struct task *task, int fd, const struct addr *addr);
-/* A duplicate of the task's descriptor, ours to close, or -errno. */
-int descriptor_dup(struct task *task, int fd);
 /* A call made this descriptor: puts it in the table. The socket, borrowed; NULL: not captured. */
 struct sock *descriptor_made(struct capture *capture, struct task *task, int fd,
 			     const struct sock_info *fallback);
@@ -129,6 +127,17 @@ void table_check(struct capture *capture, struct task *task);
 /* The process owns a socket now: all its calls, and those of whom it shares descriptors with,
  * count. */
 void table_widen(struct capture *capture, struct task *task);
+
+/* lookup.c: asks the kernel about a descriptor of the task. 0 or -errno, as sock_ask. */
+int descriptor_ask(struct task *task, int fd, struct sock_info *ret_info);
+/* A duplicate of the task's descriptor, ours to close, or -errno. */
+int descriptor_dup(struct task *task, int fd);
+/* The same, or where that is forbidden the file or pipe behind it, opened anew to be read. */
+int descriptor_open(struct task *task, int fd);
+/* Of a process that is not traced yet. */
+int process_ask(pid_t pid, int fd, struct sock_info *ret_info);
+/* Says once what cannot be had here. */
+void lookup_check(struct capture *capture, struct task *task);
 
 /* emit.c: makes events of the task, now. */
 void emit_process(struct capture *capture, struct task *task, enum process_event what, pid_t ppid);
@@ -212,8 +221,10 @@ void scm_receive(struct capture *capture, struct task *task, const struct contro
 /* … and those that go with one that is sent stay open; undone if the call failed. */
 void scm_send(struct capture *capture, struct task *task, const struct control *control);
 void scm_send_failed(struct capture *capture, struct task *task, const struct control *control);
-/* The sockets that the program starts with, into its table. */
+/* initial.c: the sockets that the program starts with, into its table. */
 void initial_adopt(struct capture *capture, struct task *task);
+/* Those of an attached process that it has not used yet: before a child gets a copy of its table. */
+void initial_inherit(struct capture *capture, struct task *task);
 
 /* The same for one descriptor that another process's table gave. */
 void descriptor_came(struct capture *capture, struct task *task, int fd);

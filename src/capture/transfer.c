@@ -67,6 +67,18 @@ static int64_t read_offset(const struct task *task, uint64_t at)
 	return mem_read_all(task->tid, at, &narrow, sizeof(narrow)) ? -1 : narrow;
 }
 
+static int64_t position_of(const struct task *task, int fd)
+{
+	char name[32], text[256];
+	long long position;
+
+	snprintf(name, sizeof(name), "fdinfo/%d", fd);
+	if (proc_read(task->tid, name, text, sizeof(text)) < 0 ||
+	    sscanf(text, "pos: %lld", &position) != 1)
+		return -1;
+	return position;
+}
+
 static bool sendfile_enter(struct capture *capture, struct task *task)
 {
 	const uint64_t *args = task->call.args;
@@ -75,11 +87,8 @@ static bool sendfile_enter(struct capture *capture, struct task *task)
 	if (!open_sock(capture, task, (int)args[0]))
 		return false;
 	transfer = transfer_new(&ctask_of(task)->open);
-	transfer->side = descriptor_dup(task, (int)args[1]);
-	if (args[2])
-		transfer->position = read_offset(task, args[2]);
-	else if (transfer->side >= 0)
-		transfer->position = lseek(transfer->side, 0, SEEK_CUR);
+	transfer->side = descriptor_open(task, (int)args[1]);
+	transfer->position = args[2] ? read_offset(task, args[2]) : position_of(task, (int)args[1]);
 	return true;
 }
 
@@ -160,7 +169,7 @@ static bool splice_enter(struct capture *capture, struct task *task)
 	int pipe_fd auto_close = -1;
 
 	if (open_sock(capture, task, (int)args[2])) {
-		pipe_fd = descriptor_dup(task, (int)args[0]);
+		pipe_fd = descriptor_open(task, (int)args[0]);
 		if (pipe_fd >= 0)
 			copy_pipe(transfer_new(open), pipe_fd,
 				  args[4] < INT_MAX ? args[4] : INT_MAX);

@@ -278,8 +278,7 @@ void call_at_handler(struct tracer *tracer, struct task *task)
 	if (regs_get(task->tid, &regs))
 		return;
 	offset = regs_signal_frame_ret(&regs, &size);
-	if (offset < 0 ||
-	    mem_read_all(task->tid, regs_sp(&regs) + (uint64_t)offset, &ret, size))
+	if (offset < 0 || mem_read_all(task->tid, regs_sp(&regs) + (uint64_t)offset, &ret, size))
 		return;
 	if (size == sizeof(int32_t))
 		ret = (int32_t)ret;

@@ -16,6 +16,18 @@
 
 static bool vm_calls_forbidden;
 
+/*
+ * EPERM can be about that tracee alone, which may have become one that cannot be dumped. Our own memory
+ * may always be read, but for a filter.
+ */
+static bool are_vm_calls_forbidden(void)
+{
+	char from = 0, to;
+	struct iovec local = { &to, 1 }, remote = { &from, 1 };
+
+	return process_vm_readv(getpid(), &local, 1, &remote, 1, 0) < 0;
+}
+
 static int open_mem(pid_t tid, int flags)
 {
 	char path[32];
@@ -58,7 +70,7 @@ ssize_t mem_read(pid_t tid, uint64_t addr, void *data, size_t len)
 		if (n < 0 && errno == ESRCH)
 			return -ESRCH;
 		if (n < 0 && (errno == EPERM || errno == ENOSYS)) {
-			vm_calls_forbidden = true;
+			vm_calls_forbidden = are_vm_calls_forbidden();
 			break;
 		}
 		return (ssize_t)at;
