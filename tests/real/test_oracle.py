@@ -24,8 +24,8 @@ def data(conn, way, payload, proto="tcp", local=CLIENT, remote=PROXY, **more):
         body = {"text": payload.decode()}
     except ValueError:
         body = {"b64": base64.b64encode(payload).decode()}
-    return head("data", conn=conn, proto=proto, local=local, remote=remote, dir=way, layer="wire",
-                call="read", len=len(payload), **more, **body)
+    return head("data", pid=7, fd=3, conn=conn, proto=proto, local=local, remote=remote, dir=way,
+                layer="wire", call="read", len=len(payload), **more, **body)
 
 
 def good():
@@ -38,8 +38,8 @@ def good():
         data(1, "in", BINARY[:100], flags=["peek"]),
         data(1, "in", BINARY),
         data(1, "in", b"", flags=["eof"]),
-        head("data", conn=1, proto="tcp", local=CLIENT, remote=PROXY, dir="out", layer="wire",
-             call="write", error="EPIPE"),
+        head("data", pid=7, fd=3, conn=1, proto="tcp", local=CLIENT, remote=PROXY, dir="out",
+             layer="wire", call="write", error="EPIPE"),
         data(1, "in", b"clear"),
         head("socket", event="connect", conn=2, proto="tcp", local=CLIENT, remote=PROXY),
         data(2, "out", "zwölf \x00\u2028".encode()),
@@ -47,7 +47,8 @@ def good():
         data(4, "out", b"query", **udp),
         data(4, "in", b"", **udp),
         data(4, "in", BINARY, **udp),
-        head("end", bytes={"wire": {"out": 27, "in": 517}}, loss={"bytes": 0, "calls": 0}),
+        head("end", bytes={"wire": {"out": 27, "in": 517}, "plain": {"out": 0, "in": 0}},
+             loss={"bytes": 0, "calls": 0}),
     ]
 
 
@@ -129,7 +130,7 @@ MUTATIONS = {
     "an empty file": (lambda all_: [], "first"),
     "an empty datagram less": (lambda all_: all_[:13] + [{**all_[14]}] + all_[15:], "datagram 1"),
     "a datagram less": (lambda all_: at(all_[:14] + all_[15:], 14, lambda event: {
-        **event, "bytes": {"wire": {"out": 27, "in": 261}}}), "1 datagrams captured"),
+        **event, "bytes": {**event["bytes"], "wire": {"out": 27, "in": 261}}}), "1 datagrams captured"),
     "another peer": (lambda all_: at(all_, 12, lambda event: {**event, "remote": "127.0.0.1:5"}),
                      "0 datagrams captured"),
 }
