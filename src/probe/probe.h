@@ -49,8 +49,8 @@ int probes_add(struct probes *probes, const char *text, const char **ret_why);
 bool probes_wanted(const struct probes *probes);
 
 /*
- * Looks at what the task's process has mapped executable and plants what is not planted yet. AT_ENTRY
- * or AT_EXIT it may make system calls in it (which, at an entry, makes the call be made again).
+ * Looks at what the task's process has mapped executable and plants what is not planted yet. TASK_AT_ENTRY
+ * or TASK_AT_EXIT it may make system calls in it (which, at an entry, makes the call be made again).
  */
 void probes_scan(struct probes *probes, struct task *task);
 

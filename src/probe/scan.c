@@ -44,7 +44,7 @@ static bool plant_module(struct probes *probes, struct task *task, const struct 
 			 uint64_t bias)
 {
 	struct probed *probed = probed_of(probes, task->proc);
-	bool may_call = task->at != AT_OTHER, complete = true;
+	bool may_call = task->at != TASK_AT_OTHER, complete = true;
 	int error;
 
 	for (size_t i = 0; i < module->count; i++) {

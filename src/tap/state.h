@@ -69,7 +69,7 @@ struct tap {
 struct tapped *tapped_of(struct tap *tap, const struct proc *proc);
 uint64_t tap_ticks(void);
 
-/* setup.c: puts the agent into the process of a task AT_ENTRY. 0 or -errno. */
+/* setup.c: puts the agent into the process of a task TASK_AT_ENTRY. 0 or -errno. */
 int setup_process(struct tap *tap, struct tapped *tapped, struct task *task);
 void setup_ring_put(struct tap *tap, struct ring *ring);
 

@@ -179,7 +179,7 @@ bool tap_site(struct tap *tap, struct task *task, bool begin)
 	struct tapped *tapped = tapped_of(tap, task->proc);
 	uint64_t site = task->call.ip - 2;
 
-	if (task->at != AT_ENTRY || !may_be_tapped(task))
+	if (task->at != TASK_AT_ENTRY || !may_be_tapped(task))
 		return false;
 	if (!tapped && begin)
 		tapped = tapped_new(tap, task->proc);

@@ -61,9 +61,9 @@ int first_stop(struct tracer *tracer, struct task *task, int status)
 		wait_push(tracer, task->tid, status);
 		return 0;
 	}
-	task->at = AT_EXIT;
+	task->at = TASK_AT_EXIT;
 	widen_now(tracer, task);
-	task->at = AT_OTHER;
+	task->at = TASK_AT_OTHER;
 	return task_resume(tracer, task, 0);
 }
 

@@ -314,7 +314,7 @@ static void drop_from_island(struct tracer *tracer, struct task *task, const str
 
 	if (space_write(space, task->proc->pid, island, "\x0f\x05", 2))
 		return;
-	task->at = AT_FRONT;
+	task->at = TASK_AT_FRONT;
 	if (!inject_begin(&in, tracer, task)) {
 		regs_set_ip(&in.saved, island);
 		unmap_islands(&in, space, island);
@@ -338,12 +338,12 @@ void brk_drop_islands(struct tracer *tracer, struct task *task)
 	if (!is_behind_call(task)) {
 		drop_from_island(tracer, task, &regs);
 	} else {
-		task->at = call_is_entered(task) ? AT_ENTRY : AT_EXIT;
+		task->at = call_is_entered(task) ? TASK_AT_ENTRY : TASK_AT_EXIT;
 		if (!inject_begin(&in, tracer, task))
 			unmap_islands(&in, task->proc->space, 0);
 		inject_end(&in);
 	}
-	task->at = AT_OTHER;
+	task->at = TASK_AT_OTHER;
 }
 
 bool brk_may_leave(struct tracer *tracer, struct task *task)

@@ -59,7 +59,7 @@ void brk_lift(struct tracer *tracer, struct task *task, uint64_t addr, brk_hit *
 
 /*
  * Makes room for displaced instructions within reach of addr, by a call injected into the task, which
- * is AT_ENTRY or AT_EXIT. Where that fails, instructions that need it are refused.
+ * is TASK_AT_ENTRY or TASK_AT_EXIT. Where that fails, instructions that need it are refused.
  */
 int brk_reserve(struct tracer *tracer, struct task *task, uint64_t addr);
 

@@ -67,7 +67,7 @@ static void call_enter(struct tracer *tracer, struct task *task)
 {
 	/* Its call of before is made again. */
 	call_drop(tracer, task);
-	task->at = AT_ENTRY;
+	task->at = TASK_AT_ENTRY;
 	task->retry = false;
 	task->call.entered = clock_monotonic();
 	widen_now(tracer, task);
@@ -77,7 +77,7 @@ static void call_enter(struct tracer *tracer, struct task *task)
 		call_drop(tracer, task);
 		task->entry_told = false;
 	}
-	task->at = AT_OTHER;
+	task->at = TASK_AT_OTHER;
 }
 
 /* -ERESTARTSYS to -ERESTART_RESTARTBLOCK (linux/errno.h): what the program gets is decided later. */
@@ -93,10 +93,10 @@ static void call_exit(struct tracer *tracer, struct task *task, int64_t ret)
 		task->suspended = !own_handlers[task->call.row->op];
 		return;
 	}
-	task->at = AT_EXIT;
+	task->at = TASK_AT_EXIT;
 	task->call.ret = ret;
 	tell_exit(tracer, task);
-	task->at = AT_OTHER;
+	task->at = TASK_AT_OTHER;
 }
 
 void call_cut_off(struct tracer *tracer, struct task *task)

@@ -66,13 +66,13 @@ static int stand_in_front(struct inject *inject, struct regs *regs, int nr)
 	struct task *task = inject->task;
 	int result;
 
-	if (task->at == AT_ENTRY && !inject->begun) {
+	if (task->at == TASK_AT_ENTRY && !inject->begun) {
 		result = regs_change_call(task->tid, regs, (uint64_t)nr);
 		return result ? result : regs_set(task->tid, regs);
 	}
 	regs_rewind(regs, (uint64_t)nr);
 	/* There already. */
-	if (task->at == AT_FRONT)
+	if (task->at == TASK_AT_FRONT)
 		regs_set_ip(regs, regs_ip(&inject->saved));
 	result = regs_set(task->tid, regs);
 	return result ? result : run_to_syscall_stop(inject);
@@ -129,16 +129,16 @@ int inject_end(struct inject *inject)
 	struct task *task = inject->task;
 	struct regs regs = inject->saved;
 
-	if (task->at == AT_ENTRY && inject->begun) {
+	if (task->at == TASK_AT_ENTRY && inject->begun) {
 		regs_rewind(&regs, regs_call_nr(&inject->saved));
 		task->retry = true;
-		task->at = AT_FRONT;
+		task->at = TASK_AT_FRONT;
 	}
 	/*
 	 * Behind a call that the kernel was to restart: it looks for that only on its way from a
 	 * signal, and would let the number through to the program.
 	 */
-	if (task->at == AT_EXIT && inject->begun && is_restart(regs_ret(&inject->saved)))
+	if (task->at == TASK_AT_EXIT && inject->begun && is_restart(regs_ret(&inject->saved)))
 		regs_rewind(&regs, restart_number(inject));
 	return leave(inject, &regs);
 }
@@ -149,6 +149,6 @@ int inject_end_call(struct inject *inject, int64_t ret)
 
 	regs_set_ret(&regs, ret);
 	inject->task->retry = true;
-	inject->task->at = AT_EXIT;
+	inject->task->at = TASK_AT_EXIT;
 	return leave(inject, &regs);
 }

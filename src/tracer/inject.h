@@ -24,16 +24,16 @@ struct inject {
 	bool group;   /* a group-stop came: let it be reported again */
 };
 
-/* The task is AT_ENTRY or AT_EXIT. 0 or -errno; -ESRCH: it died, as in the calls below. */
+/* The task is TASK_AT_ENTRY or TASK_AT_EXIT. 0 or -errno; -ESRCH: it died, as in the calls below. */
 int inject_begin(struct inject *inject, struct tracer *tracer, struct task *task);
 
 /* Makes call nr; its result (or -errno of the call) is in *ret_result. */
 int inject_call(struct inject *inject, int nr, const uint64_t args[6], int64_t *ret_result);
 
-/* AT_ENTRY: the task will make its call anew, task->retry is set. */
+/* TASK_AT_ENTRY: the task will make its call anew, task->retry is set. */
 int inject_end(struct inject *inject);
 
-/* The same, but its call is not made: it has returned `ret`. Only AT_ENTRY, after an inject_call. */
+/* The same, but its call is not made: it has returned `ret`. Only TASK_AT_ENTRY, after an inject_call. */
 int inject_end_call(struct inject *inject, int64_t ret);
 
 /* widen.c: gives the task one more filter, or all threads of its process. 0 or -errno. */

@@ -26,10 +26,10 @@ struct call {
 
 /* Where a stopped task is, as far as injecting calls into it goes. */
 enum task_at {
-	AT_OTHER,
-	AT_ENTRY, /* in front of a call: seccomp- or syscall-entry-stop */
-	AT_FRONT, /* the same, but not stopped by it: after an injection at AT_ENTRY */
-	AT_EXIT,  /* behind a call: syscall-exit-stop, or a new task's first stop */
+	TASK_AT_OTHER,
+	TASK_AT_ENTRY, /* in front of a call: seccomp- or syscall-entry-stop */
+	TASK_AT_FRONT, /* the same, but not stopped by it: after an injection at TASK_AT_ENTRY */
+	TASK_AT_EXIT,  /* behind a call: syscall-exit-stop, or a new task's first stop */
 };
 
 struct task {
