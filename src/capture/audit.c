@@ -73,6 +73,9 @@ static bool read_counts(int fd, struct audit_counts *ret_counts)
 	ret_counts->sent = info.tcpi_bytes_sent - info.tcpi_bytes_retrans + info.tcpi_notsent_bytes;
 	/* After a reset or an orderly end it is not told which FINs were counted. */
 	ret_counts->vague = state == STATE_CLOSE;
+	/* Nothing was sent, or connect() has reset the counts, and the numbers that SIOCOUTQ subtracts. */
+	if (ret_counts->vague && !info.tcpi_bytes_acked && !info.tcpi_bytes_sent)
+		ret_counts->bytes[DIR_OUT] = 0;
 	return true;
 }
 

@@ -88,6 +88,20 @@ static void refused_later(const struct sockaddr_storage *to, socklen_t len)
 	closed(fd);
 }
 
+/* The second call, which tells it, resets the kernel's counts: nothing is missing for that. */
+static void refused_second_call(const struct sockaddr_storage *to, socklen_t len)
+{
+	int fd = opened("refused second call", SOCK_NONBLOCK);
+	struct pollfd pfd = { .fd = fd, .events = POLLOUT };
+
+	check(connect(fd, (const struct sockaddr *)to, len) == -1 && errno == EINPROGRESS);
+	want_connect(fd, to, "EINPROGRESS");
+	check(poll(&pfd, 1, -1) == 1);
+	check(connect(fd, (const struct sockaddr *)to, len) == -1 && errno == ECONNREFUSED);
+	want_connect(fd, to, "ECONNREFUSED");
+	closed(fd);
+}
+
 static void refused(const struct sockaddr_storage *to, socklen_t len)
 {
 	int fd = opened("refused", 0);
@@ -122,7 +136,7 @@ int main(void)
 	int listener, holder;
 	socklen_t len;
 
-	settings("'types':['data','socket']");
+	settings("'types':['data','socket','loss']");
 	for (int i = 0; i < 2; i++) {
 		want("'type':'socket','event':'open'");
 		want("'type':'socket','event':'bind'");
@@ -136,6 +150,7 @@ int main(void)
 	by_second_call(&open_at, len);
 	unasked(&open_at, len);
 	refused_later(&closed_at, len);
+	refused_second_call(&closed_at, len);
 	refused(&closed_at, len);
 	want("'type':'socket','event':'close','fd':%d", listener);
 	want("'type':'socket','event':'close','fd':%d", holder);
