@@ -192,6 +192,7 @@ static void on_call(void *ctx, struct task *task, const struct tap_call *call)
 	data_place(capture, task, event, sock, record->fd, &addr);
 	plain_bind_place(capture, task, sock, record->fd, event->data.dir, record->sp, record->g);
 	capture->totals.calls_tap++;
+	capture->totals.calls_again += record->ret == -EAGAIN;
 	emit_event(capture, event);
 	if (missing)
 		emit_loss(capture, task, shape.discards ? "discarded" : "unreadable", record->fd,

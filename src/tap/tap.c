@@ -329,18 +329,16 @@ void tap_fork(struct tap *tap, struct task *parent, struct task *child, uint64_t
 
 	if (child->proc == parent->proc)
 		return;
-	/* Closes by one change the other's descriptors. */
+	if (tapped && tapped->ready && flags & CLONE_VM) {
+		vfork_begin(tap, tapped, child->proc);
+	} else if (tapped && tapped->ready && !tapped_of(tap, child->proc)) {
+		fork_tapped(tap, tapped, child->proc);
+		tell_child(tapped_of(tap, child->proc));
+	}
+	/* Closes by one change the other's descriptors; the child's copy is told as well. */
 	if (flags & CLONE_FILES) {
 		tap_refuse(tap, parent->proc);
 		tap_refuse(tap, child->proc);
-	}
-	if (!tapped || !tapped->ready)
-		return;
-	if (flags & CLONE_VM) {
-		vfork_begin(tap, tapped, child->proc);
-	} else if (!tapped_of(tap, child->proc)) {
-		fork_tapped(tap, tapped, child->proc);
-		tell_child(tapped_of(tap, child->proc));
 	}
 }
 
