@@ -45,6 +45,7 @@ def modes(iotrace, out):
         'strace': Mode('strace', STRACE),
         'strace-pin': Mode('strace-pin', ['taskset', '-c', '0'] + STRACE),
         'iotrace': Mode('iotrace', [iotrace, '-o', out, '--']),
+        'stop': Mode('stop', [iotrace, '--engine', 'stop', '-o', out, '--']),
         'iotrace-pin': Mode('iotrace-pin', [iotrace, '--pin', '-o', out, '--']),
         'strace-p': Mode('strace-p', [], attach=STRACE_P + ['-p']),
         'iotrace-p': Mode('iotrace-p', [], attach=[iotrace, '-o', out, '-p']),
@@ -134,7 +135,7 @@ def load_redis(*arguments):
         port = free_port()
         server = Server(mode, ['redis-server', '--port', str(port), '--save', '', '--bind',
                                '127.0.0.1'], port)
-        requests = 200000 if mode.name == 'native' else 20000
+        requests = 20000 if 'strace' in mode.name else 200000
         out = subprocess.run(['redis-benchmark', '-p', str(port), '-c', '20', '-n', str(requests),
                               '-t', 'set,get', '-q', *arguments], capture_output=True, text=True)
         server.stop()
@@ -258,13 +259,11 @@ NEEDS = {'redis': 'redis-benchmark', 'redis-P16': 'redis-benchmark', 'nginx': 'w
          'node': 'node', 'compile': 'make'}
 
 
-def end_line(path):
-    try:
-        with open(path, 'rb') as f:
-            f.seek(max(0, os.path.getsize(path) - 4096))
-            return json.loads(f.read().splitlines()[-1])
-    except (OSError, ValueError, IndexError):
-        return {}
+def end_event(path, iotrace):
+    """What a capture says at its end."""
+    shown = subprocess.run([iotrace, 'show', '-f', 'jsonl', '--no-pager', '--size', '1125899906842624', path],
+                           capture_output=True, text=True)
+    return json.loads(shown.stdout.splitlines()[-1])
 
 
 def main():
@@ -273,14 +272,14 @@ def main():
     parser.add_argument('--bin', default=None, help='where pingpong was built')
     parser.add_argument('--pairs', type=int, default=3)
     parser.add_argument('--only')
-    parser.add_argument('--modes', default='native,strace,strace-pin,iotrace,iotrace-pin')
+    parser.add_argument('--modes', default='native,strace,iotrace,stop')
     args = parser.parse_args()
     iotrace = os.path.abspath(args.iotrace)
     binaries = args.bin or os.path.join(os.path.dirname(iotrace), 'tests', 'bench')
     shm = '/dev/shm' if os.access('/dev/shm', os.W_OK) else None
     with tempfile.TemporaryDirectory() as directory, tempfile.TemporaryDirectory(dir=shm) as outs:
         os.chmod(directory, 0o755)
-        out = os.path.join(outs, 'out.jsonl')
+        out = os.path.join(outs, 'out.iot')
         all_modes = modes(iotrace, out)
         chosen = [all_modes[m] for m in args.modes.split(',')]
         work = Work(directory, binaries)
@@ -294,10 +293,9 @@ def main():
             for _ in range(args.pairs):
                 for mode in chosen:
                     rates[mode.name].append(LOADS[name](mode, work))
-                    if mode.name.startswith('iotrace'):
-                        ends[mode.name] = end_line(out)
-                        if os.path.exists(out):
-                            os.unlink(out)
+                    if os.path.exists(out):
+                        ends[mode.name] = end_event(out, iotrace)
+                        os.unlink(out)
             for mode in chosen:
                 mine = [r for r in rates[mode.name] if r]
                 if not mine:
@@ -306,7 +304,9 @@ def main():
                 end = ends.get(mode.name, {})
                 tail = ''
                 if end:
-                    tail = f"{end.get('stops')} lost {end.get('loss', {}).get('bytes')}"
+                    calls = end['calls']
+                    tail = (f"{end['stops']}, {calls['tap']} of {calls['tap'] + calls['stop']} calls"
+                            f" by the tap, lost {end['loss']['bytes']}")
                 print(f'{name:10} {mode.name:12} {statistics.median(mine):12.1f} '
                       f'{statistics.median(ratios):10.3f}  '
                       f'{" ".join(f"{r:.3f}" for r in ratios)}   {tail}', flush=True)
