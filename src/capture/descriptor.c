@@ -17,6 +17,8 @@ static bool close_enter(struct capture *capture, struct task *task)
 {
 	int fd = (int)task->call.args[0];
 
+	if (tapped_closes(capture, task, fd))
+		return false;
 	descriptor_closing(capture, task, fd);
 	descriptor_released(capture, task, fd, fdtable_forget(cproc_of(task)->fds, fd));
 	return false;

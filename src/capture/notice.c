@@ -79,6 +79,10 @@ void ring_found(struct capture *capture, struct task *task, const char *how)
 	if (cproc->ring)
 		return;
 	cproc->ring = true;
+	/* A ring makes sockets unseen, of numbers that were something else. */
+	fdtable_forget_others(cproc->fds);
+	if (capture->tap)
+		tap_refuse(capture->tap, task->proc);
 	snprintf(text, sizeof(text),
 		 "io_uring is in use (%s): what it moves is not seen; --no-io-uring makes programs "
 		 "fall back to system calls",

@@ -199,6 +199,11 @@ void tapped_start(struct capture *capture);
 void tapped_stop(struct capture *capture);
 /* At the entry of a data call: has it to be made again, as it will be recorded inside from now on? */
 bool tapped_enter(struct capture *capture, struct task *task, int fd, const struct sock *sock);
+/*
+ * True where fd is nothing that is captured, in a process with the agent: it closes such ones without
+ * a stop. The number stays known for that, as whatever makes a socket of it is seen.
+ */
+bool tapped_closes(struct capture *capture, struct task *task, int fd);
 /* The table's watcher: the agent knows descriptors by a table of its own. */
 void tapped_watch(void *cproc, int fd, enum fd_state state, struct sock *before);
 /* Late records have had their time. */

@@ -114,6 +114,24 @@ bool tapped_enter(struct capture *capture, struct task *task, int fd, const stru
 	return again;
 }
 
+bool tapped_closes(struct capture *capture, struct task *task, int fd)
+{
+	const struct cproc *cproc = cproc_of(task);
+	struct sock_info info;
+	struct sock *sock;
+
+	if (!capture->tap || capture->stopped || capture->options.all_fds || cproc->sandboxed ||
+	    cproc->ring || cproc->fds->refs > 1 || !tap_is_ready(capture->tap, task->proc))
+		return false;
+	if (fdtable_find(cproc->fds, fd, &sock) == FD_UNKNOWN &&
+	    descriptor_ask(task, fd, &info) == -ENOTSOCK)
+		fdtable_set_other(cproc->fds, fd);
+	if (fdtable_find(cproc->fds, fd, &sock) != FD_OTHER)
+		return false;
+	tap_site(capture->tap, task, false);
+	return true;
+}
+
 static struct message_call shape_of(const struct capture *capture, const struct tap_call *call,
 				    const struct sock *sock)
 {

@@ -41,6 +41,13 @@ uint8_t tap_fd_state(const struct tap *tap, const struct proc *proc, int fd)
 	return RING_FD_UNKNOWN;
 }
 
+bool tap_is_ready(const struct tap *tap, const struct proc *proc)
+{
+	(void)tap;
+	(void)proc;
+	return false;
+}
+
 void tap_refuse(struct tap *tap, struct proc *proc)
 {
 	(void)tap;

@@ -245,6 +245,13 @@ uint8_t tap_fd_state(const struct tap *tap, const struct proc *proc, int fd)
 	return tapped ? (uint8_t)(uintptr_t)map_get(&tapped->fds, (uint32_t)fd) : RING_FD_UNKNOWN;
 }
 
+bool tap_is_ready(const struct tap *tap, const struct proc *proc)
+{
+	const struct tapped *tapped = map_get(&tap->procs, (uint64_t)proc->pid);
+
+	return tapped && tapped->ready && !tapped->refused;
+}
+
 /* Tells the agent whether it is to leave all calls to us. */
 static void write_disabled(struct tapped *tapped)
 {

@@ -55,6 +55,8 @@ void tap_fd(struct tap *tap, struct proc *proc, int fd, int state);
 
 /* The state that records of that descriptor bear now; RING_FD_UNKNOWN without a tap. */
 uint8_t tap_fd_state(const struct tap *tap, const struct proc *proc, int fd);
+/* True if the process has the agent. */
+bool tap_is_ready(const struct tap *tap, const struct proc *proc);
 
 /* The process's descriptors are shared with others, or cannot be known: it is not tapped. */
 void tap_refuse(struct tap *tap, struct proc *proc);

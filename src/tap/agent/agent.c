@@ -20,6 +20,9 @@ HIDDEN int64_t tap_record(struct ring_frame *frame);
 enum {
 	NR_READ = 0,
 	NR_WRITE = 1,
+	NR_CLOSE = 3,
+	NR_PREAD64 = 17,
+	NR_PWRITE64 = 18,
 	NR_READV = 19,
 	NR_WRITEV = 20,
 	NR_SENDTO = 44,
@@ -88,6 +91,9 @@ INLINE int measure(struct ring_frame *frame)
 {
 	uint64_t word;
 
+	/* The agent makes these where no socket is meant. */
+	if (frame->nr == NR_CLOSE || frame->nr == NR_PREAD64 || frame->nr == NR_PWRITE64)
+		return -1;
 	frame->iov = 0;
 	frame->asked = frame->args[2];
 	if (frame->nr == NR_READV || frame->nr == NR_WRITEV) {

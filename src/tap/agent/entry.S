@@ -6,8 +6,10 @@
  */
 #include "iotrace/ring.h"
 
-/* read, write, readv, writev, sendto, recvfrom, sendmsg, recvmsg */
-#define TAPPED ((1 << 0) | (1 << 1) | (1 << 19) | (1 << 20) | (1 << 44) | (1 << 45) | (1 << 46) | (1 << 47))
+/* read, write, close, pread64, pwrite64, readv, writev, sendto, recvfrom, sendmsg, recvmsg */
+#define TAPPED \
+	((1 << 0) | (1 << 1) | (1 << 3) | (1 << 17) | (1 << 18) | (1 << 19) | (1 << 20) | (1 << 44) | \
+	 (1 << 45) | (1 << 46) | (1 << 47))
 
 	.text
 	.globl	tap_entry
