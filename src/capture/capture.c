@@ -171,6 +171,8 @@ static bool on_enter(void *ctx, struct task *task)
 	bool wanted;
 
 	capture_ensure(capture, task);
+	if (capture->tap && tap_waits(capture->tap, task))
+		return false;
 	/* It may make calls of its own in the task; then this one comes again. */
 	if (cproc_of(task)->scan_wanted && !scan_now(capture, task))
 		return false;

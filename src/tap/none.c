@@ -75,6 +75,13 @@ void tap_gone(struct tap *tap, struct task *task, bool last)
 	(void)last;
 }
 
+bool tap_waits(struct tap *tap, struct task *task)
+{
+	(void)tap;
+	(void)task;
+	return false;
+}
+
 bool tap_before(struct tap *tap, struct task *task, struct stop stop)
 {
 	(void)tap;

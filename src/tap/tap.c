@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/own.h"
 #include "base/proc.h"
+#include "tap/agent_blob.h"
 #include "tap/state.h"
 #include "tracer/space_io.h"
 
@@ -379,6 +380,17 @@ void tap_drain(struct tap *tap)
 {
 	for (struct ring *ring = tap->rings; ring; ring = ring->next)
 		drain_ring(tap, ring, false);
+}
+
+bool tap_waits(struct tap *tap, struct task *task)
+{
+	const struct tapped *tapped = tapped_of(tap, task->proc);
+
+	if (task->call.ip != TAP_WAITED_AT || !tapped || !tapped->ready)
+		return false;
+	tap_drain(tap);
+	tracer_skip_call(tap->tracer, task, 0);
+	return true;
 }
 
 bool tap_before(struct tap *tap, struct task *task, struct stop stop)

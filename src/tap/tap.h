@@ -65,6 +65,9 @@ void tap_fork(struct tap *tap, struct task *parent, struct task *child, uint64_t
 void tap_exec(struct tap *tap, struct proc *proc);
 void tap_gone(struct tap *tap, struct task *task, bool last);
 
+/* At a call's entry. True if it is the agent's, which waited for room in the ring: it has it now. */
+bool tap_waits(struct tap *tap, struct task *task);
+
 /*
  * Before any stop is handled: takes what is in the rings, and moves a thread that is inside the agent
  * back to its own code. True: the signal of this stop was the agent's, and is not to be delivered.

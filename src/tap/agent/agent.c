@@ -15,6 +15,7 @@ HIDDEN uint64_t tap_copy(void *to, const void *from, uint64_t len);
 HIDDEN int64_t tap_take(struct ring_frame *frame, uint64_t need);
 HIDDEN void tap_give(struct ring_frame *frame);
 HIDDEN uint64_t tap_reserve(struct ring_frame *frame, uint64_t size);
+HIDDEN void tap_wait(void);
 HIDDEN int64_t tap_record(struct ring_frame *frame);
 
 enum {
@@ -260,14 +261,14 @@ INLINE void append(struct ring_frame *frame, uint64_t rest)
 	publish(frame, record, len);
 }
 
-/* More room, when the call is over: iotrace empties the ring all the time, and nobody holds up whom. */
+/* More room, when the call is over. */
 INLINE void need_credit(struct ring_frame *frame, uint64_t payload)
 {
 	if (frame->credit >= sizeof(struct ring_record) + padded(payload))
 		return;
 	tap_give(frame);
 	while (take_credit(frame, payload))
-		__asm__ volatile("pause");
+		tap_wait();
 }
 
 /* All of a call's bytes. */
