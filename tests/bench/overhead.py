@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 """What tracing costs: real loads, native, under strace and under iotrace, in turn, in one run.
 
-    tests/bench/overhead [--iotrace PATH] [--pairs N] [--only redis,nginx] [--modes native,iotrace]
+    tests/bench/overhead [--iotrace PATH] [--pairs N] [--only redis,nginx,call]
+                         [--modes native,strace,bpftrace,iotrace,stop]
 
 Prints the median of each and its ratio to native, pair by pair; for iotrace also the stops of the
 last run. Nothing is judged here: timings of a shared machine scatter, ratios of one run less.
@@ -33,22 +34,55 @@ def free_port():
 
 
 class Mode:
-    """A way to run a command, and to end what it runs."""
+    """A way to run a command: with `prefix` in front, `attach` later, or `beside` it all the time."""
 
-    def __init__(self, name, prefix, attach=None):
-        self.name, self.prefix, self.attach = name, prefix, attach
+    def __init__(self, name, prefix=(), attach=None, beside=None):
+        self.name, self.prefix, self.attach, self.beside = name, list(prefix), attach, beside
+
+
+class Bpftrace:
+    """tests/bench/peers/network.bt on the processes of a name; counts what it printed and lost."""
+
+    def __init__(self, comm, directory):
+        self.path = os.path.join(directory, 'bpftrace.out')
+        with open(self.path, 'w') as out:
+            self.process = subprocess.Popen(
+                ['bpftrace', os.path.join(HERE, 'peers', 'network.bt'), comm], stdout=out,
+                stderr=out, env={**os.environ, 'BPFTRACE_STRLEN': '200'})
+        deadline = time.monotonic() + 30
+        while not self._has_begun():
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                self.process.kill()
+                raise RuntimeError('bpftrace does not start: it needs root and tracefs')
+            time.sleep(0.05)
+
+    def _has_begun(self):
+        with open(self.path, errors='replace') as out:
+            return any(line == 'ready\n' for line in out)
+
+    def stop(self):
+        self.process.send_signal(signal.SIGINT)
+        self.process.wait()
+        printed = lost = 0
+        with open(self.path, errors='replace') as out:
+            for line in out:
+                match = re.match(r'Lost (\d+) events', line)
+                lost += int(match.group(1)) if match else 0
+                printed += ' > ' in line or ' < ' in line
+        return f'{printed} calls printed, {lost} lost, 200 bytes of each'
 
 
 def modes(iotrace, out):
     return {
-        'native': Mode('native', []),
+        'native': Mode('native'),
+        'bpftrace': Mode('bpftrace', beside=Bpftrace),
         'strace': Mode('strace', STRACE),
         'strace-pin': Mode('strace-pin', ['taskset', '-c', '0'] + STRACE),
         'iotrace': Mode('iotrace', [iotrace, '-o', out, '--']),
         'stop': Mode('stop', [iotrace, '--engine', 'stop', '-o', out, '--']),
         'iotrace-pin': Mode('iotrace-pin', [iotrace, '--pin', '-o', out, '--']),
-        'strace-p': Mode('strace-p', [], attach=STRACE_P + ['-p']),
-        'iotrace-p': Mode('iotrace-p', [], attach=[iotrace, '-o', out, '-p']),
+        'strace-p': Mode('strace-p', attach=STRACE_P + ['-p']),
+        'iotrace-p': Mode('iotrace-p', attach=[iotrace, '-o', out, '-p']),
     }
 
 
@@ -135,7 +169,7 @@ def load_redis(*arguments):
         port = free_port()
         server = Server(mode, ['redis-server', '--port', str(port), '--save', '', '--bind',
                                '127.0.0.1'], port)
-        requests = 20000 if 'strace' in mode.name else 200000
+        requests = 20000 if mode.name.startswith('strace') else 200000
         out = subprocess.run(['redis-benchmark', '-p', str(port), '-c', '20', '-n', str(requests),
                               '-t', 'set,get', '-q', *arguments], capture_output=True, text=True)
         server.stop()
@@ -255,6 +289,10 @@ class Work:
         return program
 
 
+# What bpftrace is to look for.
+COMMS = {'echo': 'pingpong', 'bulk': 'pingpong', 'redis': 'redis-server', 'redis-P16': 'redis-server',
+         'nginx': 'nginx', 'go': 'server', 'node': 'node'}
+
 NEEDS = {'redis': 'redis-benchmark', 'redis-P16': 'redis-benchmark', 'nginx': 'wrk', 'go': 'go',
          'node': 'node', 'compile': 'make'}
 
@@ -266,13 +304,68 @@ def end_event(path, iotrace):
     return json.loads(shown.stdout.splitlines()[-1])
 
 
+def end_text(end):
+    calls = end['calls']
+    return (f"{end['stops']}, {calls['tap']} of {calls['tap'] + calls['stop']} calls by the tap, "
+            f"lost {end['loss']['bytes']}")
+
+
+def one(name, mode, work):
+    """A rate, and what the tracer said; None where the mode does not go with the load."""
+    if not mode.beside:
+        return LOADS[name](mode, work), None
+    if name not in COMMS:
+        return None, None
+    beside = mode.beside(COMMS[name], work.dir)
+    try:
+        rate = LOADS[name](mode, work)
+    finally:
+        told = beside.stop()
+    return rate, told
+
+
+def write_speed(directory):
+    """Bytes a second of plain writes into a new file."""
+    block = b'x' * 65536
+    path = os.path.join(directory, 'plain')
+    start = time.monotonic()
+    with open(path, 'wb', buffering=0) as f:
+        for _ in range(8192):
+            f.write(block)
+    speed = 8192 * len(block) / (time.monotonic() - start)
+    os.unlink(path)
+    return speed
+
+
+def bulk_bound(native, directory):
+    """
+    What is left of `native` bytes a second when all is also written once to a file; twice, in fact:
+    both ends are traced.
+    """
+    return 1 / (1 / native + 2 / write_speed(directory))
+
+
+def per_call(iotrace, binaries, out):
+    """A recorded call of 64 bytes, against the same call under a filter that lets it pass."""
+    program = [os.path.join(binaries, 'pingpong'), 'count', '40']
+
+    def ns(command):
+        return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    plain, filtered, recorded = (statistics.median(column) for column in zip(*(
+        (ns(program), ns(program + ['filtered']), ns([iotrace, '-o', out, '--'] + program))
+        for _ in range(5))))
+    os.unlink(out)
+    print(f'a call of 64 bytes: native {plain:.0f} ns, filtered {filtered:.0f} ns, recorded '
+          f'{recorded:.0f} ns: {recorded - filtered:.0f} ns for the record')
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument('--iotrace', default=os.environ.get('IOTRACE', 'build/gcc/iotrace'))
     parser.add_argument('--bin', default=None, help='where pingpong was built')
     parser.add_argument('--pairs', type=int, default=3)
     parser.add_argument('--only')
-    parser.add_argument('--modes', default='native,strace,iotrace,stop')
+    parser.add_argument('--modes', default='native,strace,bpftrace,iotrace,stop')
     args = parser.parse_args()
     iotrace = os.path.abspath(args.iotrace)
     binaries = args.bin or os.path.join(os.path.dirname(iotrace), 'tests', 'bench')
@@ -285,31 +378,40 @@ def main():
         work = Work(directory, binaries)
         print(f'{"load":10} {"mode":12} {"median":>12} {"of native":>10}  of native, each   stops')
         for name in (args.only.split(',') if args.only else LOADS):
+            if name == 'call':
+                continue
+            missing = [m.name for m in chosen if m.beside and not shutil.which('bpftrace')]
+            if missing:
+                print('bpftrace is not installed')
+                chosen = [m for m in chosen if not m.beside]
             if not shutil.which(NEEDS.get(name, 'sh')):
                 print(f'{name:10} needs {NEEDS[name]}')
                 continue
             rates = {mode.name: [] for mode in chosen}
-            ends = {}
+            tails = {}
             for _ in range(args.pairs):
                 for mode in chosen:
-                    rates[mode.name].append(LOADS[name](mode, work))
+                    rate, told = one(name, mode, work)
+                    rates[mode.name].append(rate)
+                    if told:
+                        tails[mode.name] = told
                     if os.path.exists(out):
-                        ends[mode.name] = end_event(out, iotrace)
+                        tails[mode.name] = end_text(end_event(out, iotrace))
                         os.unlink(out)
             for mode in chosen:
                 mine = [r for r in rates[mode.name] if r]
                 if not mine:
                     continue
                 ratios = [r / n for r, n in zip(mine, rates[chosen[0].name])]
-                end = ends.get(mode.name, {})
-                tail = ''
-                if end:
-                    calls = end['calls']
-                    tail = (f"{end['stops']}, {calls['tap']} of {calls['tap'] + calls['stop']} calls"
-                            f" by the tap, lost {end['loss']['bytes']}")
                 print(f'{name:10} {mode.name:12} {statistics.median(mine):12.1f} '
                       f'{statistics.median(ratios):10.3f}  '
-                      f'{" ".join(f"{r:.3f}" for r in ratios)}   {tail}', flush=True)
+                      f'{" ".join(f"{r:.3f}" for r in ratios)}   {tails.get(mode.name, "")}', flush=True)
+            if name == 'bulk' and rates['native']:
+                native = statistics.median(rates['native'])
+                print(f'{"":10} {"bound":12} {bulk_bound(native, outs):12.1f}             '
+                      'native and plain writes of the same bytes')
+        if not args.only or 'call' in args.only.split(','):
+            per_call(iotrace, binaries, out)
 
 
 if __name__ == '__main__':
