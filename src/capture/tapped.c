@@ -134,20 +134,22 @@ static struct event *moved(const struct message_call *shape, const struct tap_ca
 	const struct ring_record *record = &call->record;
 	struct message message = { .flags = record->msg_flags };
 	uint64_t ret = (uint64_t)record->ret, len = ret < record->asked ? ret : record->asked;
-	struct event *event = message_event_bytes(&message, shape, len);
+	uint64_t want = message_kept(shape, len);
+	/* Room for what is there, whatever the record says of the call. */
+	uint64_t there = shape->discards ? 0 : record->payload < want ? record->payload : want;
+	struct event *event = message_event_bytes(&message, shape, there);
 	struct event_data *data = &event->data;
-	uint64_t want = data->captured;
 
-	data->captured = shape->discards ? 0 : record->payload < want ? record->payload : want;
-	memcpy(data->payload, call->payload, data->captured);
+	memcpy(data->payload, call->payload, there);
+	data->len = len;
 	if (ret > len)
 		data->full = ret;
 	if (ret > len || record->msg_flags & MSG_TRUNC)
 		data->flags |= FLAG_TRUNC;
 	/* Reading nothing is no end where nothing was asked for. */
-	if (!record->asked)
+	if (!record->asked || len)
 		data->flags &= ~(uint32_t)FLAG_EOF;
-	*ret_missing = data->flags & FLAG_PEEK ? 0 : want - data->captured;
+	*ret_missing = data->flags & FLAG_PEEK ? 0 : want - there;
 	return event;
 }
 
