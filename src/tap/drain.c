@@ -158,7 +158,7 @@ static bool is_sound(const struct ring_record *record, uint64_t room)
 	       record->ret <= MOVED_MAX;
 }
 
-static const uint8_t *place(const struct ring *ring, uint64_t position)
+static uint8_t *place(const struct ring *ring, uint64_t position)
 {
 	return ring->data + (position & (RING_SIZE - 1));
 }
@@ -250,6 +250,31 @@ void drain_ring(struct tap *tap, struct ring *ring, bool ends)
 	ring->again = again;
 	look_at_clock(tap);
 	take_all(tap, ring, ends);
+}
+
+void drain_process(struct tap *tap, struct tapped *tapped)
+{
+	struct ring *ring = tapped->ring;
+	struct ring_record record, *shared;
+	uint64_t head, at;
+
+	drain_ring(tap, ring, false);
+	head = atomic_load_explicit(&ring->header->head, memory_order_acquire);
+	if (head - ring->tail > RING_SIZE)
+		return;
+	for (at = ring->tail; at < head; at += record.size) {
+		record.size = RING_ALIGN;
+		if (!is_published(ring, at))
+			continue;
+		shared = (struct ring_record *)(void *)place(ring, at);
+		record = *shared;
+		if (!is_sound(&record, head - at))
+			return;
+		if (record.process != tapped->number || record.kind == RING_SKIP)
+			continue;
+		take_record(tap, ring, &record, (const uint8_t *)(shared + 1));
+		shared->kind = RING_SKIP;
+	}
 }
 
 void drain_done(struct tapped *tapped)
