@@ -335,6 +335,7 @@ static void on_gone(void *ctx, struct task *task, int status, bool last)
 			close(cproc->pidfd);
 		stack_forget(cproc);
 		sessions_done(capture, cproc);
+		map_done(&cproc->in_calls);
 		if (capture->probes)
 			probes_forget(capture->probes, task->proc);
 		free(cproc);
@@ -369,7 +370,7 @@ static void on_kicked(void *ctx)
 
 	if (capture->tap)
 		tap_drain(capture->tap);
-	tapped_sweep(capture, false);
+	ghosts_sweep(capture, false);
 	if (capture->kicked)
 		capture->kicked(capture->kicked_ctx);
 }

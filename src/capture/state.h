@@ -58,6 +58,8 @@ struct cproc {
 	bool ring;             /* has an io_uring */
 	bool scanned;          /* attached: all its descriptors have been looked at */
 	unsigned int exiting;  /* tasks that are about to end */
+	struct map in_calls;   /* descriptors that threads were waiting on, at … */
+	uint64_t in_calls_at;  /* CLOCK_MONOTONIC */
 };
 
 /* A call that is under way: what was learned at its entry. */
@@ -206,9 +208,14 @@ bool tapped_enter(struct capture *capture, struct task *task, int fd, const stru
 bool tapped_closes(struct capture *capture, struct task *task, int fd);
 /* The table's watcher: the agent knows descriptors by a table of its own. */
 void tapped_watch(void *cproc, int fd, enum fd_state state, struct sock *before);
-/* Late records have had their time. */
-void tapped_sweep(struct capture *capture, bool all);
 void tapped_end(struct capture *capture);
+
+/* ghost.c: sockets behind descriptors of just before, for records that come late */
+void ghost_add(struct capture *capture, pid_t pid, int fd, uint8_t state, struct sock *sock);
+struct sock *ghost_find(const struct capture *capture, pid_t pid, int fd, uint8_t state);
+/* They have had their time, or it is the end. */
+void ghosts_sweep(struct capture *capture, bool all);
+void ghosts_drop(struct capture *capture);
 
 /* capture.c: the state of a task and its process, made if there is none yet. */
 void capture_ensure(struct capture *capture, struct task *task);

@@ -4,66 +4,12 @@
  * bear a number that tells.
  */
 #include "base/addr.h"
-#include "base/clock.h"
-#include "base/own.h"
 #include "capture/message.h"
 #include "capture/state.h"
 
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
-
-/* A socket that has just lost a descriptor in a process where another thread may have used it. */
-struct ghost {
-	struct ghost *next;
-	pid_t pid;
-	int fd;
-	uint8_t state;
-	struct sock *sock;
-	uint64_t since; /* CLOCK_MONOTONIC */
-};
-
-/* A thread writes its record as soon as its call has returned. */
-#define GHOST_TIME 1000000000ULL
-
-static void ghost_add(struct capture *capture, pid_t pid, int fd, uint8_t state, struct sock *sock)
-{
-	struct ghost *ghost = own_alloc(sizeof(*ghost));
-
-	*ghost = (struct ghost){ .pid = pid,
-				 .fd = fd,
-				 .state = state,
-				 .sock = sock_get(sock),
-				 .since = clock_monotonic() };
-	if (!capture->ghosts)
-		capture->last_ghost = &capture->ghosts;
-	*capture->last_ghost = ghost;
-	capture->last_ghost = &ghost->next;
-}
-
-static struct sock *ghost_find(const struct capture *capture, pid_t pid, int fd, uint8_t state)
-{
-	for (const struct ghost *ghost = capture->ghosts; ghost; ghost = ghost->next)
-		if (ghost->pid == pid && ghost->fd == fd && ghost->state == state)
-			return ghost->sock;
-	return NULL;
-}
-
-void tapped_sweep(struct capture *capture, bool all)
-{
-	struct ghost *ghost;
-
-	while ((ghost = capture->ghosts)) {
-		if (!all && clock_monotonic() - ghost->since < GHOST_TIME)
-			return;
-		capture->ghosts = ghost->next;
-		if (!ghost->sock->fds && ghost->sock->refs == 1)
-			audit_end(capture, tracer_find_task(capture->tracer, ghost->pid), ghost->fd,
-				  ghost->sock);
-		sock_put(&capture->socks, ghost->sock);
-		free(ghost);
-	}
-}
 
 /* What the agent records. Of the others, each call is stopped at. */
 static bool is_recorded(const struct sock *sock)
@@ -152,20 +98,22 @@ static struct event *moved(const struct message_call *shape, const struct tap_ca
 	const struct ring_record *record = &call->record;
 	struct message message = { .flags = record->msg_flags };
 	uint64_t ret = (uint64_t)record->ret, len = ret < record->asked ? ret : record->asked;
-	struct event *event = message_event_bytes(&message, shape, len);
+	uint64_t want = message_kept(shape, len);
+	/* Room for what is there, whatever the record says of the call. */
+	uint64_t there = shape->discards ? 0 : record->payload < want ? record->payload : want;
+	struct event *event = message_event_bytes(&message, shape, there);
 	struct event_data *data = &event->data;
-	uint64_t want = data->captured;
 
-	data->captured = shape->discards ? 0 : record->payload < want ? record->payload : want;
-	memcpy(data->payload, call->payload, data->captured);
+	memcpy(data->payload, call->payload, there);
+	data->len = len;
 	if (ret > len)
 		data->full = ret;
 	if (ret > len || record->msg_flags & MSG_TRUNC)
 		data->flags |= FLAG_TRUNC;
 	/* Reading nothing is no end where nothing was asked for. */
-	if (!record->asked)
+	if (!record->asked || len)
 		data->flags &= ~(uint32_t)FLAG_EOF;
-	*ret_missing = data->flags & FLAG_PEEK ? 0 : want - data->captured;
+	*ret_missing = data->flags & FLAG_PEEK ? 0 : want - there;
 	return event;
 }
 
@@ -241,22 +189,16 @@ void tapped_end(struct capture *capture)
 	if (!capture->tap)
 		return;
 	tap_drain(capture->tap);
-	tapped_sweep(capture, true);
+	ghosts_sweep(capture, true);
 	tap_get_stats(capture->tap, &stats);
 	capture->totals.calls_again += stats.again;
 }
 
 void tapped_stop(struct capture *capture)
 {
-	struct ghost *next;
-
 	tap_free(capture->tap);
 	capture->tap = NULL;
-	for (struct ghost *ghost = capture->ghosts; ghost; ghost = next) {
-		next = ghost->next;
-		sock_put(&capture->socks, ghost->sock);
-		free(ghost);
-	}
+	ghosts_drop(capture);
 }
 
 const char *capture_engine(const struct capture *capture, const char **ret_why)

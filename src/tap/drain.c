@@ -17,6 +17,10 @@
 
 #define PIECES_MAX 64
 
+/* No call moves more (MAX_RW_COUNT, linux/fs.h), and no error has a higher number (linux/err.h). */
+#define MOVED_MAX 0x7ffff000
+#define ERRNO_MAX 4095
+
 /* A call whose payload comes in several records. */
 struct partial {
 	struct ring_record record;
@@ -29,9 +33,11 @@ static void lost(struct tap *tap, uint64_t bytes, uint64_t calls)
 	tap->ops->lost(tap->ctx, bytes, calls);
 }
 
-/* Ticks of the near past as nanoseconds before now. */
+/* Ticks of the near past as nanoseconds before now; no record is older than the tap. */
 static uint64_t ticks_ago(const struct tap *tap, uint64_t ticks)
 {
+	if (ticks < tap->base_tsc)
+		ticks = tap->base_tsc;
 	return ticks < tap->now_tsc ? (uint64_t)((double)(tap->now_tsc - ticks) * tap->ns_per_tick)
 				    : 0;
 }
@@ -66,7 +72,7 @@ static void deliver(struct tap *tap, struct task *task, const struct ring_record
 static void partial_add(struct partial *partial, const uint8_t *bytes, size_t len)
 {
 	/* A piece that was cut ends it: what comes behind has another place in the stream. */
-	if (partial->record.marks & RING_CUT)
+	if (partial->record.marks & RING_CUT || len > MOVED_MAX - partial->len)
 		return;
 	if (partial->room - partial->len < len) {
 		partial->room = (partial->len + len) * 2;
@@ -148,10 +154,11 @@ static bool is_sound(const struct ring_record *record, uint64_t room)
 	return record->size >= sizeof(*record) && record->size % RING_ALIGN == 0 &&
 	       record->size <= sizeof(*record) + RING_PIECE && record->size <= room &&
 	       record->payload <= record->size - sizeof(*record) &&
-	       record->addr_len <= sizeof(record->addr);
+	       record->addr_len <= sizeof(record->addr) && record->ret >= -ERRNO_MAX &&
+	       record->ret <= MOVED_MAX;
 }
 
-static const uint8_t *place(const struct ring *ring, uint64_t position)
+static uint8_t *place(const struct ring *ring, uint64_t position)
 {
 	return ring->data + (position & (RING_SIZE - 1));
 }
@@ -245,6 +252,31 @@ void drain_ring(struct tap *tap, struct ring *ring, bool ends)
 	take_all(tap, ring, ends);
 }
 
+void drain_process(struct tap *tap, struct tapped *tapped)
+{
+	struct ring *ring = tapped->ring;
+	struct ring_record record, *shared;
+	uint64_t head, at;
+
+	drain_ring(tap, ring, false);
+	head = atomic_load_explicit(&ring->header->head, memory_order_acquire);
+	if (head - ring->tail > RING_SIZE)
+		return;
+	for (at = ring->tail; at < head; at += record.size) {
+		record.size = RING_ALIGN;
+		if (!is_published(ring, at))
+			continue;
+		shared = (struct ring_record *)(void *)place(ring, at);
+		record = *shared;
+		if (!is_sound(&record, head - at))
+			return;
+		if (record.process != tapped->number || record.kind == RING_SKIP)
+			continue;
+		take_record(tap, ring, &record, (const uint8_t *)(shared + 1));
+		shared->kind = RING_SKIP;
+	}
+}
+
 void drain_done(struct tapped *tapped)
 {
 	MAP_FOR_EACH(node, &tapped->partials) {
@@ -280,7 +312,7 @@ static size_t frame_pieces(const struct task *task, const struct ring_frame *fra
 
 uint64_t drain_left(const struct tap *tap, const struct ring_frame *frame, int64_t result)
 {
-	uint64_t moved = result > 0 ? (uint64_t)result : 0;
+	uint64_t moved = result > 0 && result <= MOVED_MAX ? (uint64_t)result : 0;
 
 	if (moved > frame->asked)
 		moved = frame->asked;

@@ -173,7 +173,7 @@ static void settle_record(const struct pull *pull, struct ring_frame *frame)
 		drain_fill_hole(ring, frame->position, frame->reserved);
 	}
 	/* Before what is told of the frame: its earlier records. */
-	drain_ring(pull->tap, ring, false);
+	drain_process(pull->tap, pull->tapped);
 }
 
 static void give_credit(const struct pull *pull, const struct ring_frame *frame)

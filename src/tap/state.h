@@ -82,6 +82,11 @@ int patch_site(struct tap *tap, struct tapped *tapped, struct task *task, uint64
 
 /* drain.c: with `ends` nobody is left who could fill the holes. */
 void drain_ring(struct tap *tap, struct ring *ring, bool ends);
+/*
+ * And what the process has published behind a place that another one, or another thread, has not filled
+ * yet: at its stops nothing of it may be left, as the thread, or the descriptor, may be gone then.
+ */
+void drain_process(struct tap *tap, struct tapped *tapped);
 /* Frees what is left of calls that were never finished. */
 void drain_done(struct tapped *tapped);
 /* Bytes of the call's payload that are not told yet. */

@@ -370,6 +370,8 @@ void tap_gone(struct tap *tap, struct task *task, bool last)
 	struct tapped *tapped = tapped_of(tap, task->proc);
 
 	tap_drain(tap);
+	if (tapped && tapped->ready)
+		drain_process(tap, tapped);
 	if (tapped)
 		thread_forget(tapped, task->tid, !last);
 	if (last)
@@ -401,6 +403,7 @@ bool tap_before(struct tap *tap, struct task *task, struct stop stop)
 	tap_drain(tap);
 	if (!tapped || !tapped->ready)
 		return false;
+	drain_process(tap, tapped);
 	if (stop.kind == STOP_SIGNAL || stop.kind == STOP_EVENT || stop.kind == STOP_GROUP ||
 	    stop.kind == STOP_EXIT)
 		ours = pull_out(tap, tapped, task, stop);

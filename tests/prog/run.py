@@ -7,12 +7,15 @@ The program prints JSON objects, one a line (expect.h):
       types    event types that are compared, "data" if not given; loss and note always are
       per      "all" (the default): all events in one order; "pid" or "tid": an order for each
       options  options for iotrace
+      tap      so many calls at least must be taken by the tap, where there is one
       views    formats for people that the run is also written in, and checked for raw bytes
       stderr   pattern for iotrace's and the program's standard error, which is else empty
+      may_lose true: losses are not compared
   {"same": TEXT}         must be printed with and without iotrace, in this order
   {"type": "end", ...}   what the last event must have
   {...}                  the next event must have these keys. null: must not have the key;
-                         "KEY~": a pattern; "hex", "crc": the payload; "conn": a name for a number
+                         "KEY~": a pattern; "hex", "crc": the payload; "conn": a name for a number;
+                         "KEY>=": a number, at least
 """
 import argparse
 import base64
@@ -360,6 +363,8 @@ def member_fits(key, wanted, event, names):
         return payload(event) == bytes.fromhex(wanted)
     if key == "crc":
         return payload(event) is not None and zlib.crc32(payload(event)) == wanted
+    if key.endswith(">="):
+        return event.get(key[:-2], 0) >= wanted
     if key.endswith("~"):
         return re.search(wanted, event.get(key[:-1], ""), re.DOTALL) is not None
     if wanted is None:
@@ -404,6 +409,8 @@ def compare(wanted, events, names, title):
 
 def compare_all(settings, wanted, events):
     types = set(settings.get("types", ["data"])) | {"loss", "note"}
+    if settings.get("may_lose"):
+        types.remove("loss")
     events = [e for e in events if e["type"] in types]
     names, per = Names(), settings.get("per", "all")
     if per == "all":
@@ -456,13 +463,36 @@ def attached_view(wanted, events):
     return wanted, [e for e in events if e not in found]
 
 
+# -- the engine
+
+def is_tapped(arguments):
+    """Calls can be recorded inside the program; says why not."""
+    if arguments.attach or arguments.i386 or arguments.deny or arguments.stop:
+        return False
+    done = subprocess.run([os.environ["IOTRACE"], "--engine", "tap", "-o", "/dev/null", "--", "true"],
+                          capture_output=True, check=False)
+    require(done.returncode in (0, 125), "--engine tap:", done)
+    if done.returncode:
+        print("no tap:", done.stderr.decode())
+    return done.returncode == 0
+
+
+def check_engine(arguments, settings, end):
+    """At least so many calls must have been taken by the tap, or none where it is off."""
+    wanted = max(arguments.tap, settings.get("tap", 0))
+    if arguments.stop:
+        require(not end["calls"]["tap"], "the tap was off:", end)
+    elif wanted and is_tapped(arguments):
+        require(end["calls"]["tap"] >= wanted, "calls by the tap,", wanted, "wanted:", end)
+
+
 # -- the whole
 
 def trace(arguments, settings, directory, view):
     capture = os.path.join(directory, "capture.jsonl")
     shown = os.path.join(directory, "shown")
     argv = [os.environ["IOTRACE"], *laws.options(capture.removesuffix(".jsonl")),
-            *settings.get("options", [])]
+            *(["--engine", "stop"] if arguments.stop else []), *settings.get("options", [])]
     if arguments.deny:
         argv = [os.path.join(os.path.dirname(arguments.command[0]), "deny"), arguments.deny] + argv
     if view:
@@ -529,6 +559,7 @@ def test(arguments, view, directory):
     for line in end:
         bad = misfits(line, events[-1], Names())
         require(not bad, "end:", events[-1], "wanted", line)
+    check_engine(arguments, settings, events[-1])
     check_stderr(settings, stderr)
     laws.check(capture.removesuffix(".jsonl"), view or "text")
     if view:
@@ -548,6 +579,8 @@ def parse_arguments():
     parser.add_argument("--i386", action="store_true", help="it is a 32-bit program")
     parser.add_argument("--deny", metavar="CALL[,CALL]",
                         help="iotrace may not make these calls, as in a container")
+    parser.add_argument("--stop", action="store_true", help="without the tap")
+    parser.add_argument("--tap", type=int, default=0, help="calls that the tap must take, at least")
     parser.add_argument("--limit", type=float, default=60, help="seconds, for each run")
     parser.add_argument("command", nargs=argparse.REMAINDER)
     return parser.parse_args()

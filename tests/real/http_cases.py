@@ -24,14 +24,14 @@ def talk(proxy, number):
     return answers
 
 
-def check_server(test, serve):
+def check_server(test, serve, tapped=False):
     seen = []
 
     def drive(proxy):
         with concurrent.futures.ThreadPoolExecutor(20) as pool:
             seen.append([*pool.map(lambda number: talk(proxy, number), range(20))])
         return []
-    test.check_server(lambda traced: serve(test, traced), drive, at_least=20,
+    test.check_server(lambda traced: serve(test, traced), drive, at_least=20, tapped=tapped,
                       clean=lambda output: lib.re.sub(rb"on \d+", b"on N", output))
     native, traced = seen
     expect(native == traced, "the answers differ from those of the untraced server")

@@ -264,11 +264,11 @@ class Test:
         return traced, proxied
 
     def check_server(self, serve, drive, at_least=1, number=signal.SIGTERM, kind="tcp",
-                     proxy_to=None, **same):
+                     proxy_to=None, tapped=False, **same):
         """
         serve(traced) starts the server and returns it with its address; drive(proxy) uses it and
         returns its clients, ended. All that once without iotrace and once with it. proxy_to(target)
-        makes another proxy than the plain one.
+        makes another proxy than the plain one. tapped: nearly all calls are to be taken by the tap.
         """
         def run(traced):
             server, target = serve(traced)
@@ -283,8 +283,24 @@ class Test:
         for one, other in zip(clients, traced_clients, strict=True):
             self.same(one, other)
         self.same(native, traced, stderr=False, **same)  # that is logs, with pids and times
-        oracle.compare(traced.capture(proxy.layer), proxied, oracle.SERVER, at_least)
+        capture = traced.capture(proxy.layer)
+        oracle.compare(capture, proxied, oracle.SERVER, at_least)
+        if tapped:
+            expect_tapped(capture)
         return traced, proxied
+
+
+def expect_tapped(capture, share=0.95):
+    """So many of the calls were recorded inside the program, where this machine can do that."""
+    calls = capture.events[-1]["calls"]
+    done = subprocess.run([IOTRACE, "--engine", "tap", "-o", "/dev/null", "--", "true"],
+                          capture_output=True, check=False)
+    if done.returncode:
+        expect(done.returncode == 125, f"--engine tap: {done}")
+        print(f"no tap: {done.stderr}")
+        return
+    print(f"calls: {calls}")
+    expect(calls["tap"] >= share * (calls["tap"] + calls["stop"]), f"calls by the tap: {calls}")
 
 
 def await_content(path, pattern):

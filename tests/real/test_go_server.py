@@ -5,7 +5,7 @@ import lib
 
 
 def http(test):
-    check_server(test, serve_go)
+    check_server(test, serve_go, tapped=True)
 
 
 lib.main(http)

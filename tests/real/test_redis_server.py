@@ -18,7 +18,7 @@ def benchmark(test):
             lib.expect(client.status == 0, f"redis-benchmark: {client.told()}")
         return []
     test.check_server(lambda traced: serve_redis(test, traced), drive, at_least=60,
-                      clean=lib.nothing)
+                      clean=lib.nothing, tapped=True)
 
 
 lib.main(benchmark)

@@ -1,0 +1,254 @@
+/*
+ * Processes and threads that come and go while the agent takes calls: what it knows of descriptors,
+ * threads and processes must be true in all of them.
+ */
+#include "tapped.h"
+
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <pthread.h>
+#include <spawn.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+extern char **environ;
+
+static char *self;
+static struct pair pair;
+static atomic_bool over;
+
+/* Another thread that is always in the agent. */
+static void *talker(void *own)
+{
+	while (!atomic_load(&over))
+		pair_say(own, "never silent");
+	return own;
+}
+
+static pthread_t start_talker(struct pair *own)
+{
+	pthread_t thread;
+
+	pair_open(own, "talker 0", "talker 1");
+	check(!pthread_create(&thread, NULL, talker, own));
+	return thread;
+}
+
+static void end_talker(pthread_t thread)
+{
+	atomic_store(&over, true);
+	check(!pthread_join(thread, NULL));
+}
+
+/* -- children in the same memory */
+
+/* Its calls are its own, not its parent's, although its thread looks the same to the agent. */
+static void vforked(void)
+{
+	struct pair own;
+	pthread_t thread;
+
+	settings("'per':'tid','tap':100");
+	pair_open(&pair, "0", "1");
+	pair_talk(&pair, 3);
+	thread = start_talker(&own);
+	for (int i = 0; i < 20; i++) {
+		pid_t pid = vfork();
+
+		if (!pid) {
+			pair_say(&pair, "of the child");
+			_exit(3);
+		}
+		check(pid > 0 && await_end(pid) == 3 << 8);
+		pair_say(&pair, "of the parent");
+	}
+	end_talker(thread);
+	pair_talk(&pair, 60);
+}
+
+/* The program that is executed: it is tapped anew. */
+static void other_program(const char *fd0, const char *fd1)
+{
+	struct pair own = { .fds = { atoi(fd0), atoi(fd1) } };
+
+	own.conns[0] = conn_of("0", own.fds[0]);
+	own.conns[1] = conn_of("1", own.fds[1]);
+	pair_talk(&own, 20);
+}
+
+static char numbers[2][16];
+
+static char **arguments(void)
+{
+	static char name[] = "other";
+	static char *argv[] = { NULL, name, numbers[0], numbers[1], NULL };
+
+	argv[0] = self;
+	for (int i = 0; i < 2; i++)
+		snprintf(numbers[i], sizeof(numbers[i]), "%d", pair.fds[i]);
+	return argv;
+}
+
+static void spawned(void)
+{
+	struct pair own;
+	pthread_t thread;
+
+	settings("'per':'tid','tap':150");
+	pair_open(&pair, "0", "1");
+	pair_talk(&pair, 3);
+	thread = start_talker(&own);
+	for (int i = 0; i < 5; i++) {
+		pid_t pid;
+
+		check(!posix_spawn(&pid, "/proc/self/exe", NULL, NULL, arguments(), environ));
+		check(await_end(pid) == 0);
+		pair_talk(&pair, 10);
+	}
+	end_talker(thread);
+}
+
+static void *executes(void *arg)
+{
+	execve("/proc/self/exe", arguments(), environ);
+	return arg;
+}
+
+/* A thread that executes a program ends all the others, wherever they are. */
+static void executed(void)
+{
+	pthread_t thread;
+	char got;
+
+	settings("'per':'pid','tap':40");
+	pair_open(&pair, "0", "1");
+	pair_talk(&pair, 20);
+	check(!pthread_create(&thread, NULL, executes, NULL));
+	check(read(pair.fds[0], &got, 1) == -2);
+}
+
+/* -- children with a memory of their own, on inherited sockets */
+
+static void child_talks(const struct pair *own)
+{
+	static char names[2][20];
+	struct pair mine;
+
+	pair_talk(own, 20);
+	/* The descriptors become others here, and stay what they are in the parent. */
+	pair_close(own);
+	snprintf(names[0], sizeof(names[0]), "%d 0", getpid());
+	snprintf(names[1], sizeof(names[1]), "%d 1", getpid());
+	pair_open(&mine, names[0], names[1]);
+	check(mine.fds[0] == own->fds[0] || mine.fds[0] == own->fds[1]);
+	pair_talk(&mine, 20);
+	_exit(5);
+}
+
+static void forked(void)
+{
+	struct pair inherited[4], own;
+	pthread_t thread;
+	pid_t pids[4];
+
+	settings("'per':'tid','tap':150");
+	for (int i = 0; i < 4; i++) {
+		static const char *const names[4][2] = {
+			{ "a", "b" }, { "c", "d" }, { "e", "f" }, { "g", "h" }
+		};
+
+		pair_open(&inherited[i], names[i][0], names[i][1]);
+		pair_talk(&inherited[i], 2);
+	}
+	thread = start_talker(&own);
+	for (int i = 0; i < 4; i++) {
+		pids[i] = fork();
+		check(pids[i] >= 0);
+		if (!pids[i])
+			child_talks(&inherited[i]);
+	}
+	for (int i = 0; i < 4; i++)
+		check(await_end(pids[i]) == 5 << 8);
+	end_talker(thread);
+	for (int i = 0; i < 4; i++)
+		pair_talk(&inherited[i], 2);
+}
+
+/* -- a filter of the program's own: everything that it does not need ends it */
+
+#define ALLOW(nr) \
+	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, nr, 0, 1), BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)
+
+static void lock_in(void)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		ALLOW(SYS_read),
+		ALLOW(SYS_write),
+		ALLOW(SYS_getpid),
+		ALLOW(SYS_gettid),
+		ALLOW(SYS_exit_group),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+	};
+	struct sock_fprog program = { sizeof(code) / sizeof(code[0]), code };
+
+	check(!prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
+	check(!prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0));
+}
+
+static void locked_before(void)
+{
+	pair_open(&pair, "0", "1");
+	lock_in();
+	pair_talk(&pair, 20);
+	want("'type':'end','calls':{'tap':0}");
+}
+
+static void locked_after(void)
+{
+	char got[100];
+
+	settings("'tap':100");
+	pair_open(&pair, "0", "1");
+	pair_talk(&pair, 20);
+	lock_in();
+	pair_talk(&pair, 50);
+	/* By a site that was not used before: nothing may be mapped for it. */
+	check(write(pair.fds[0], "by recv", 7) == 7);
+	want_data(&pair.conns[0], pair.fds[0], "write", "by recv", 7, "");
+	check(syscall(SYS_read, pair.fds[1], got, sizeof(got)) == 7);
+	want_data(&pair.conns[1], pair.fds[1], "read", got, 7, "");
+}
+
+int main(int argc, char **argv)
+{
+	static const struct {
+		const char *name;
+		void (*run)(void);
+	} cases[] = {
+		{ "vfork", vforked },
+		{ "spawn", spawned },
+		{ "exec", executed },
+		{ "fork", forked },
+		{ "sandbox_before", locked_before },
+		{ "sandbox_after", locked_after },
+	};
+
+	self = argv[0];
+	if (argc == 4) {
+		other_program(argv[2], argv[3]);
+		return 0;
+	}
+	check(argc == 2);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		if (!strcmp(argv[1], cases[i].name)) {
+			cases[i].run();
+			return 0;
+		}
+	return 99;
+}

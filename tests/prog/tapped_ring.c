@@ -1,0 +1,310 @@
+/*
+ * The agent's ring and what it copies from: full, larger than it, written over by the program; buffers
+ * that go away, descriptors that become others, threads that come and go.
+ */
+#include "tapped.h"
+
+#include "iotrace/ring.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/time.h>
+#include <sys/uio.h>
+
+static struct pair pair, other;
+static atomic_int blocked, handled;
+
+/* Reads so much from end 1, in pieces that are wanted. */
+static void read_all(const struct pair *from, size_t len, size_t piece)
+{
+	char *got = malloc(piece);
+
+	check(got);
+	while (len) {
+		ssize_t n = read(from->fds[1], got, piece < len ? piece : len);
+
+		check(n > 0);
+		want_data(&from->conns[1], from->fds[1], "read", got, (size_t)n, "");
+		len -= (size_t)n;
+	}
+	free(got);
+}
+
+/* -- full: iotrace does not come up with the program, and a handler's calls want room as well */
+
+#define LARGE  (60U << 10)
+#define ROUNDS 300
+
+static void *reads_much(void *arg)
+{
+	read_all(&pair, (size_t)LARGE * ROUNDS, 1U << 20);
+	return arg;
+}
+
+static void talks_in_handler(int sig)
+{
+	static char data[LARGE / 4];
+	size_t at = 0;
+	char got[LARGE / 4];
+
+	(void)sig;
+	/* Above a call of the main program's, wherever that is. */
+	check(write(other.fds[0], data, sizeof(data)) == sizeof(data));
+	want_data(&other.conns[0], other.fds[0], "write", data, sizeof(data), "");
+	while (at < sizeof(data)) {
+		ssize_t n = read(other.fds[1], got, sizeof(got) - at);
+
+		check(n > 0);
+		want_data(&other.conns[1], other.fds[1], "read", got, (size_t)n, "");
+		at += (size_t)n;
+	}
+	atomic_fetch_add(&handled, 1);
+}
+
+static void full(void)
+{
+	struct sigaction action = { .sa_handler = talks_in_handler, .sa_flags = SA_RESTART };
+	struct itimerval often = { { .tv_usec = 2000 }, { .tv_usec = 2000 } };
+	static char data[LARGE];
+	sigset_t set;
+	pthread_t thread;
+
+	/* What is behind the ring takes little. */
+	settings("'per':'tid','tap':200,'options':['--queue','1M']");
+	pair_open(&pair, "0", "1");
+	pair_open(&other, "handler 0", "handler 1");
+	pair_talk(&pair, 3);
+	check(!sigaction(SIGALRM, &action, NULL));
+	sigemptyset(&set);
+	sigaddset(&set, SIGALRM);
+	check(!pthread_sigmask(SIG_BLOCK, &set, NULL));
+	check(!pthread_create(&thread, NULL, reads_much, NULL));
+	check(!setitimer(ITIMER_REAL, &often, NULL));
+	for (unsigned int i = 0; i < ROUNDS; i++) {
+		fill(data, sizeof(data), i);
+		/* Not between a call and what is wanted of it. */
+		check(!pthread_sigmask(SIG_UNBLOCK, &set, NULL));
+		check(!pthread_sigmask(SIG_BLOCK, &set, NULL));
+		check(write(pair.fds[0], data, sizeof(data)) == sizeof(data));
+		want_data(&pair.conns[0], pair.fds[0], "write", data, sizeof(data), "");
+	}
+	often = (struct itimerval){ 0 };
+	check(!setitimer(ITIMER_REAL, &often, NULL));
+	check(!pthread_join(thread, NULL));
+	check(atomic_load(&handled) > 10);
+}
+
+/* -- larger than the ring, in one buffer and in pieces that end anywhere */
+
+#define HUGE_SIZE (12U << 20)
+
+static void *reads_huge(void *arg)
+{
+	read_all(&pair, HUGE_SIZE, 9U << 20);
+	read_all(&pair, HUGE_SIZE, 123457);
+	return arg;
+}
+
+static void huge(void)
+{
+	char *data = malloc(HUGE_SIZE);
+	struct iovec pieces[40];
+	pthread_t thread;
+	size_t at = 0;
+
+	settings("'per':'tid','tap':20");
+	check(data);
+	fill(data, HUGE_SIZE, 12);
+	pair_open(&pair, "0", "1");
+	pair_talk(&pair, 3);
+	check(!pthread_create(&thread, NULL, reads_huge, NULL));
+	check(write(pair.fds[0], data, HUGE_SIZE) == HUGE_SIZE);
+	want_data(&pair.conns[0], pair.fds[0], "write", data, HUGE_SIZE, "");
+	for (size_t i = 0; i < 40; i++) {
+		size_t len = i == 39 ? HUGE_SIZE - at : i % 3 ? i * 1000 + 1 : 1300000 * (i % 2);
+
+		pieces[i] = (struct iovec){ data + at, len };
+		at += len;
+	}
+	check(writev(pair.fds[0], pieces, 40) == HUGE_SIZE);
+	want_data(&pair.conns[0], pair.fds[0], "writev", data, HUGE_SIZE, "");
+	check(!pthread_join(thread, NULL));
+	free(data);
+}
+
+/* -- a buffer that another thread takes away while the call moves it */
+
+#define TAKEN (4U << 20)
+
+static void *takes_away(void *data)
+{
+	int waiting = 0, before = -1;
+
+	while (!atomic_load(&blocked))
+		sched_yield();
+	/* What has been sent is not needed any more: it is when nothing moves. */
+	while (waiting != before || !waiting) {
+		before = waiting;
+		await_blocked(atomic_load(&blocked));
+		check(!ioctl(pair.fds[1], FIONREAD, &waiting));
+	}
+	check(!munmap(data, 65536));
+	/* All the rest goes. */
+	for (size_t left = TAKEN; left;) {
+		char got[65536];
+		ssize_t n = read(pair.fds[1], got, sizeof(got));
+
+		check(n > 0);
+		left -= (size_t)n;
+	}
+	return NULL;
+}
+
+static void count_fault(int sig)
+{
+	(void)sig;
+	atomic_fetch_add(&handled, 1);
+}
+
+static void unmapped(void)
+{
+	struct sigaction action = { .sa_handler = count_fault, .sa_flags = SA_RESETHAND };
+	pthread_t thread;
+	char *data = mmap(NULL, TAKEN, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	settings("'types':[],'may_lose':true,'tap':5,'stderr':'lost 4194304 bytes in 1 call'");
+	check(data != MAP_FAILED);
+	fill(data, TAKEN, 13);
+	check(!sigaction(SIGSEGV, &action, NULL));
+	pair_open(&pair, "0", "1");
+	for (int i = 0; i < 4; i++) {
+		check(write(pair.fds[0], "tap", 3) == 3);
+		check(read(pair.fds[1], data, 3) == 3);
+	}
+	check(!pthread_create(&thread, NULL, takes_away, data));
+	atomic_store(&blocked, gettid());
+	same("%zd sent", write(pair.fds[0], data, TAKEN));
+	check(!pthread_join(thread, NULL));
+	same("%d faults", atomic_load(&handled));
+	/* All is counted, and what was gone is told as lost. */
+	want("'type':'end','bytes':{'wire':{'out':%u,'in':%u}},'loss':{'calls>=':1,'bytes>=':65536}",
+	     TAKEN + 12, TAKEN + 12);
+}
+
+/* -- what the program writes over the ring is its own, and iotrace goes on */
+
+static bool is_there(uintptr_t addr)
+{
+	return !msync((void *)addr, 4096, MS_ASYNC);
+}
+
+/* A record as good as any, but for what it says. */
+static void forge(uint64_t position, uint64_t ret, uint64_t asked, uint32_t payload, uint16_t marks)
+{
+	struct ring_record *record =
+		(struct ring_record *)(RING_DATA + (position & (RING_SIZE - 1)));
+
+	*record = (struct ring_record){
+		.size = sizeof(*record) + payload,
+		.nr = 1,
+		.fd_state = RING_FD_SOCKET,
+		.kind = RING_CALL,
+		.fd = pair.fds[0],
+		.process = ((struct ring_control *)RING_CONTROL)->process,
+		.thread = (uint64_t)__builtin_thread_pointer(),
+		.ret = (int64_t)ret,
+		.asked = asked,
+		.payload = payload,
+		.addr_len = 28,
+		.marks = marks,
+	};
+	__atomic_store_n(&record->stamp, position ^ RING_STAMP, __ATOMIC_RELEASE);
+}
+
+static void forge_next(uint64_t ret, uint64_t asked, uint32_t payload, uint16_t marks)
+{
+	struct ring_header *header = (struct ring_header *)RING_HEADER;
+
+	forge(atomic_fetch_add(&header->head, sizeof(struct ring_record) + payload), ret, asked,
+	      payload, marks);
+}
+
+/* Ends with a call that is stopped at, before which the ring is read. */
+static void talk_quietly(int times)
+{
+	char got[100];
+
+	for (int i = 0; i < times; i++) {
+		check(write(pair.fds[0], "over and over", 13) == 13);
+		check(read(pair.fds[1], got, sizeof(got)) == 13);
+	}
+	check(!close(socket(AF_INET, SOCK_DGRAM, 0)));
+}
+
+static void scribbled(void)
+{
+	struct ring_header *header = (struct ring_header *)RING_HEADER;
+
+	settings("'types':[],'may_lose':true,'tap':40,'stderr':'lost'");
+	want("'type':'end','loss':{'calls>=':1}");
+	pair_open(&pair, "0", "1");
+	talk_quietly(10);
+	/* Alone, there is no ring. */
+	if (!is_there(RING_DATA)) {
+		same("talked");
+		return;
+	}
+	forge_next(1ULL << 62, 1ULL << 62, 0, 0);
+	talk_quietly(10);
+	forge_next((uint64_t)-5, ~0ULL, 16, RING_CUT);
+	forge_next(1ULL << 40, 1ULL << 41, 1U << 20, RING_CONTINUES);
+	talk_quietly(10);
+	forge_next(100, 100, 0, 0xffff);
+	for (uint64_t i = 0; i < 100; i++)
+		forge(atomic_load(&header->head) + i * 16, 1, 1, 0xfffffff0U, 0);
+	talk_quietly(10);
+	for (int i = 0; i < 50; i++) {
+		memset((void *)RING_DATA, 0xff, RING_SIZE);
+		talk_quietly(1);
+		fill((void *)RING_DATA, 1U << 20, (unsigned int)i);
+		talk_quietly(2);
+	}
+	atomic_fetch_add(&header->head, 5ULL << 40);
+	talk_quietly(10);
+	atomic_store(&header->credit, INT64_MAX / 2);
+	talk_quietly(10);
+	atomic_store(&header->credit, INT64_MIN / 2);
+	atomic_store(&header->tail, 12345);
+	talk_quietly(10);
+	memset(header, 0x55, RING_HEADER_SIZE);
+	talk_quietly(10);
+	memset(header, 0, RING_HEADER_SIZE);
+	talk_quietly(10);
+	same("talked");
+}
+
+int main(int argc, char **argv)
+{
+	static const struct {
+		const char *name;
+		void (*run)(void);
+	} cases[] = {
+		{ "full", full },
+		{ "huge", huge },
+		{ "unmapped", unmapped },
+		{ "scribbled", scribbled },
+	};
+
+	check(argc == 2);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		if (!strcmp(argv[1], cases[i].name)) {
+			cases[i].run();
+			return 0;
+		}
+	return 99;
+}
