@@ -175,6 +175,7 @@ def stopped(test):
     proxy = Proxy(test, target)
     client = Client(target, tls=False)
     client.get("/1")
+    before = own_code(pid)
     for turn in range(CYCLES):
         server.popen.send_signal(signal.SIGSTOP)
         await_state(pid, "T")
@@ -190,6 +191,7 @@ def stopped(test):
         said = attached.detach()
         await_state(pid, "T")
         expect(tracer_of(pid) == 0 and "cannot" not in said, f"cycle {turn}: {said}")
+        check_left(pid, before)
         expect(state_of(pid) == "T", "it runs")
         oracle.compare(attached.capture("wire"), proxied, oracle.SERVER, len(proxied))
         server.popen.send_signal(signal.SIGCONT)
