@@ -150,8 +150,8 @@ class Runner:
             argv = [self.iotrace, "--engine", engine, "-o", base + ".jsonl", "--"] + argv
         with open(base + ".log", "wb") as log:
             try:
-                subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=where or self.directory,
-                               timeout=LIMIT, start_new_session=True)
+                subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                               cwd=where or self.directory, timeout=LIMIT, start_new_session=True)
             except subprocess.TimeoutExpired:
                 log.write(b"\nIT DOES NOT END\n")
         with open(base + ".log", encoding="utf-8", errors="replace") as log:
