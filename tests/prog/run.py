@@ -463,6 +463,8 @@ def trace(arguments, settings, directory, view):
     shown = os.path.join(directory, "shown")
     argv = [os.environ["IOTRACE"], *laws.options(capture.removesuffix(".jsonl")),
             *settings.get("options", [])]
+    if arguments.engine:
+        argv += ["--engine", arguments.engine]
     if arguments.deny:
         argv = [os.path.join(os.path.dirname(arguments.command[0]), "deny"), arguments.deny] + argv
     if view:
@@ -548,6 +550,8 @@ def parse_arguments():
     parser.add_argument("--i386", action="store_true", help="it is a 32-bit program")
     parser.add_argument("--deny", metavar="CALL[,CALL]",
                         help="iotrace may not make these calls, as in a container")
+    parser.add_argument("--omit", metavar="CALL", help="iotrace does not know this call")
+    parser.add_argument("--engine", help="by stops, or inside the process")
     parser.add_argument("--limit", type=float, default=60, help="seconds, for each run")
     parser.add_argument("command", nargs=argparse.REMAINDER)
     return parser.parse_args()
@@ -555,6 +559,8 @@ def parse_arguments():
 
 def main():
     arguments = parse_arguments()
+    if arguments.omit:
+        os.environ["IOTRACE_TEST_OMIT"] = arguments.omit
     with tempfile.TemporaryDirectory() as directory:
         try:
             for view in test(arguments, None, directory):

@@ -29,14 +29,14 @@ class Skip(Exception):
 
 
 class Python:
-    """CPython's, where Debian's libpython3-testsuite is installed."""
+    """CPython's, where Debian's libpython3.11-testsuite is installed."""
 
     def __init__(self, module, excluded=()):
         self.module, self.excluded = module, excluded
 
     def prepare(self, _):
         if subprocess.run([PYTHON, "-c", "import test.test_socket"], capture_output=True).returncode:
-            raise Skip("libpython3-testsuite is not installed")
+            raise Skip("libpython3.11-testsuite is not installed")
 
     def command(self, tests, out):
         names = [test.removeprefix("test.") for test in tests] or [self.module]
