@@ -490,7 +490,7 @@ def trace(arguments, settings, directory, view):
 
 def check_stderr(settings, stderr):
     if "stderr" in settings:
-        require(re.search(settings["stderr"], stderr), "stderr:", ascii(stderr))
+        require(re.search(settings["stderr"], stderr, re.DOTALL), "stderr:", ascii(stderr))
     else:
         require(not stderr, "stderr:", stderr)
     require(not HIDDEN.search(stderr), "stderr has raw bytes:", ascii(stderr))
