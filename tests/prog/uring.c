@@ -62,8 +62,8 @@ int main(int argc, char **argv)
 
 	check(argc == 2);
 	wanted = !strcmp(argv[1], "ring");
-	settings(wanted ? "'stderr':'io_uring is in use.*lost 20000 bytes.*lost 20000 bytes'" :
-			  "'options':['--no-io-uring']");
+	settings(wanted ? "'stderr':'io_uring is in use.*lost 20000 bytes.*lost 20000 bytes'"
+			: "'options':['--no-io-uring']");
 	fill(data, SIZE, 1);
 	tcp_pair(AF_INET, fds);
 	conns[0] = conn_of("sends", fds[0]);
@@ -79,7 +79,8 @@ int main(int argc, char **argv)
 	for (int i = 0; i < 2; i++) {
 		close(fds[i]);
 		if (there)
-			want("'type':'loss','reason':'unseen','conn':'%s','fd':%d,'bytes':%d,'calls':0",
+			want("'type':'loss','reason':'unseen','conn':'%s','fd':%d,'bytes':%d,'"
+			     "calls':0",
 			     conns[i].name, fds[i], TIMES * SIZE);
 	}
 	same("said");
