@@ -159,6 +159,9 @@ int regs_change_call(pid_t tid, struct regs *regs, uint64_t nr)
 /* svc #0 */
 #define SYSCALL_LEN 4
 
+/* svc #0; b . */
+const struct regs_perch regs_perch = { { 0x01, 0x00, 0x00, 0xd4, 0x00, 0x00, 0x00, 0x14 }, 8 };
+
 void regs_rewind(struct regs *regs, uint64_t nr)
 {
 	regs->user.pc -= SYSCALL_LEN;

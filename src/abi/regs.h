@@ -67,6 +67,12 @@ uint64_t regs_c_ret(const struct regs *regs);
  */
 int regs_signal_frame_ret(const struct regs *regs, size_t *ret_size);
 
+/* A system call instruction and a jump to itself behind it. */
+extern const struct regs_perch {
+	uint8_t code[8];
+	uint8_t len;
+} regs_perch;
+
 /* Puts the thread back in front of its system call instruction, about to make call nr. */
 void regs_rewind(struct regs *regs, uint64_t nr);
 

@@ -117,7 +117,8 @@ const struct sys_row sys_rows[] = {
 	CALL("dup3", OP_DUP_TO, WHEN_WIDE, 0),
 	CALL_IF("fcntl", OP_DUP, WHEN_WIDE, 0, IF(1, F_DUPFD), IF(1, F_DUPFD_CLOEXEC)),
 	CALL_IF("fcntl64", OP_DUP, WHEN_WIDE, 0, IF(1, F_DUPFD), IF(1, F_DUPFD_CLOEXEC)),
-	CALL_IF("unshare", OP_UNSHARE, WHEN_ALWAYS, -1, IF_BIT(0, CLONE_FILES)),
+	CALL_IF("unshare", OP_UNSHARE, WHEN_ALWAYS, -1, IF_BIT(0, CLONE_FILES),
+		IF_BIT(0, CLONE_NEWUSER)),
 	CALL("pidfd_getfd", OP_PIDFD_GETFD, WHEN_ALWAYS, -1),
 
 	/* A child that asks not to be traced would live on with our filter and without us. */
@@ -131,6 +132,7 @@ const struct sys_row sys_rows[] = {
 	CALL("setresuid", OP_LOCK, WHEN_ALWAYS, -1),
 	CALL("setresuid32", OP_LOCK, WHEN_ALWAYS, -1),
 	CALL("capset", OP_LOCK, WHEN_ALWAYS, -1),
+	CALL("setns", OP_LOCK, WHEN_ALWAYS, -1),
 	CALL("seccomp", OP_LOCK, WHEN_ALWAYS, -1),
 	CALL_IF("prctl", OP_PRCTL, WHEN_ALWAYS, -1, IF(0, PR_SET_NAME), IF(0, PR_SET_SECCOMP)),
 

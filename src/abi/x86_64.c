@@ -198,6 +198,8 @@ int regs_change_call(pid_t tid, struct regs *regs, uint64_t nr)
 	return 0;
 }
 
+const struct regs_perch regs_perch = { { 0x0f, 0x05, 0xeb, 0xfe }, 4 };
+
 /*
  * `syscall` is 0f 05, `int $0x80` cd 80; behind the vdso's sysenter lies an int $0x80 of the same
  * length, for just this purpose (arch/x86/entry/vdso/vdso32/system_call.S).

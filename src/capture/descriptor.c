@@ -87,11 +87,12 @@ static void dup_exit(struct capture *capture, struct task *task)
 const struct op_handler dup_handler = { dup_enter, dup_exit };
 const struct op_handler dup_to_handler = { dup_enter, dup_exit };
 
-static bool want_exit(struct capture *capture, struct task *task)
+/* In another user namespace an exec can take the privileges that a filter needs. */
+static bool unshare_enter(struct capture *capture, struct task *task)
 {
-	(void)capture;
-	(void)task;
-	return true;
+	if (task->call.args[0] & CLONE_NEWUSER && tracer_needs_privilege(capture->tracer))
+		tracer_widen(capture->tracer, task);
+	return task->call.args[0] & CLONE_FILES;
 }
 
 static void unshare_exit(struct capture *capture, struct task *task)
@@ -101,7 +102,7 @@ static void unshare_exit(struct capture *capture, struct task *task)
 		table_unshare(capture, task);
 }
 
-const struct op_handler unshare_handler = { want_exit, unshare_exit };
+const struct op_handler unshare_handler = { unshare_enter, unshare_exit };
 
 /* First the filter that could not be taken afterwards; then the call comes again. */
 static void lock_strictly(struct capture *capture, struct task *task)

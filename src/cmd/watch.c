@@ -12,6 +12,7 @@
 #include <linux/netlink.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stddef.h>
@@ -32,6 +33,7 @@ struct watch {
 	void *ctx;
 	struct tracer *tracer;
 	pthread_t thread;
+	pid_t attacher;   /* the tracer's thread */
 	int netlink;      /* -1: none */
 	int wake;         /* eventfd: to end */
 	struct map known; /* without the connector: pids that were looked at, struct seen */
@@ -58,6 +60,17 @@ bool watch_matches(pid_t pid, const char *name)
 	return base && !strcmp(base + 1, name);
 }
 
+/*
+ * The kernel tells of a program that begins, but does not wait for us: on a busy machine it would be at
+ * work, or have ended, before it was our turn. So we come first, where we may, until it is attached.
+ */
+static void hurry(pid_t tid, bool on)
+{
+	struct sched_param param = { .sched_priority = on ? 1 : 0 };
+
+	sched_setscheduler(tid, (on ? SCHED_RR : SCHED_OTHER) | SCHED_RESET_ON_FORK, &param);
+}
+
 /* A process that was there at some look. */
 struct seen {
 	uint64_t first; /* pass in which it was new */
@@ -77,11 +90,15 @@ static bool look_at(struct watch *watch, pid_t pid)
 	for (size_t i = 0; i < watch->names->count; i++) {
 		if (pid == getpid() || !watch_matches(pid, watch->names->items[i]))
 			continue;
+		hurry(watch->attacher, true);
 		watch->found(watch->ctx, pid);
 		while (tracer_kick_pending(watch->tracer) && !atomic_load(&watch->end)) {
 			nanosleep(&nap, NULL);
-			tracer_kick(watch->tracer);
+			/* An answered one is not to be followed by another, or this has no end. */
+			if (tracer_kick_pending(watch->tracer))
+				tracer_kick(watch->tracer);
 		}
+		hurry(watch->attacher, false);
 		return true;
 	}
 	return false;
@@ -206,6 +223,8 @@ static void *watch_thread(void *ctx)
 	struct pollfd fds[2] = { { .fd = watch->wake, .events = POLLIN },
 				 { .fd = watch->netlink, .events = POLLIN } };
 
+	if (watch->netlink >= 0)
+		hurry(0, true);
 	while (!atomic_load(&watch->end)) {
 		if (poll(fds, 2, watch->netlink < 0 ? LOOK_MS : -1) < 0 && errno != EINTR)
 			break;
@@ -229,6 +248,7 @@ struct watch *watch_new(const struct opt_list *names, void (*found)(void *ctx, p
 	watch->found = found;
 	watch->ctx = ctx;
 	watch->tracer = tracer;
+	watch->attacher = gettid();
 	watch->netlink = open_connector();
 	watch->wake = eventfd(0, EFD_CLOEXEC);
 	sigfillset(&all);

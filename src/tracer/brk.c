@@ -316,7 +316,8 @@ static void drop_from_island(struct tracer *tracer, struct task *task, const str
 		return;
 	task->at = TASK_AT_FRONT;
 	if (!inject_begin(&in, tracer, task)) {
-		regs_set_ip(&in.saved, island);
+		if (!in.perch)
+			regs_set_ip(&in.saved, island);
 		unmap_islands(&in, space, island);
 	}
 	inject_end(&in);

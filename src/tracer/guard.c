@@ -27,9 +27,14 @@ struct planted {
 #define SLOTS     65536U
 #define PROCESSES 1024U
 
+struct shared {
+	struct rescue rescue;
+	struct planted slots[SLOTS];
+};
+
 struct guard {
-	struct planted *slots; /* shared memory */
-	int socket;            /* to the guardian: /proc/PID/mem of each process, with its id */
+	struct shared *shared;
+	int socket; /* to the guardian: /proc/PID/mem of each process, with its id */
 	pid_t pid;
 	struct map known; /* pids whose memory it has */
 };
@@ -100,7 +105,19 @@ static void take_in(struct memory *memories, size_t *count, struct memory memory
 		close(memory.fd);
 }
 
-static _Noreturn void guardian_main(int fd, const struct planted *slots)
+static void bring_back(struct rescue *rescue, const struct memory *memories, size_t count)
+{
+	int mem = -1;
+
+	if (!rescue->tid && !rescue->perch)
+		return;
+	for (size_t i = 0; i < count; i++)
+		if (memories[i].pid == rescue->pid)
+			mem = memories[i].fd;
+	rescue_bring_back(rescue, mem);
+}
+
+static _Noreturn void guardian_main(int fd, struct shared *shared)
 {
 	static struct memory memories[PROCESSES];
 	struct memory memory;
@@ -118,7 +135,8 @@ static _Noreturn void guardian_main(int fd, const struct planted *slots)
 	syscall(SYS_close_range, 1U, ~0U, 0U);
 	while (receive(0, &memory))
 		take_in(memories, &count, memory);
-	put_back(slots, memories, count);
+	put_back(shared->slots, memories, count);
+	bring_back(&shared->rescue, memories, count);
 	_exit(0);
 }
 
@@ -128,13 +146,14 @@ static _Noreturn void guardian_main(int fd, const struct planted *slots)
  */
 static int start(struct guard *guard)
 {
-	size_t size = SLOTS * sizeof(*guard->slots);
 	int sockets[2], status;
 	pid_t middle;
+	void *memory = mmap(NULL, sizeof(*guard->shared), PROT_READ | PROT_WRITE,
+			    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
-	guard->slots = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (guard->slots == MAP_FAILED)
+	if (memory == MAP_FAILED)
 		return -errno;
+	guard->shared = memory;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets))
 		return -errno;
 	middle = fork();
@@ -145,7 +164,7 @@ static int start(struct guard *guard)
 
 		if (!pid) {
 			close(sockets[0]);
-			guardian_main(sockets[1], guard->slots);
+			guardian_main(sockets[1], guard->shared);
 		}
 		_exit(pid < 0);
 	}
@@ -218,7 +237,7 @@ int guard_add(struct tracer *tracer, struct task *task, uint64_t addr, uint8_t o
 	result = ensure(tracer, pid);
 	if (result)
 		return result;
-	slots = tracer->guard->slots;
+	slots = tracer->guard->shared->slots;
 	for (size_t i = 0; i < SLOTS; i++) {
 		if (atomic_load(&slots[i].pid))
 			continue;
@@ -230,9 +249,19 @@ int guard_add(struct tracer *tracer, struct task *task, uint64_t addr, uint8_t o
 	return -ENOSPC;
 }
 
+int guard_rescue(struct tracer *tracer, pid_t pid, struct rescue **ret_rescue)
+{
+	int result = ensure(tracer, pid);
+
+	if (!result)
+		*ret_rescue = &tracer->guard->shared->rescue;
+	return result;
+}
+
 void guard_remove(struct tracer *tracer, struct task *task, uint64_t addr)
 {
-	struct planted *slots = tracer->guard ? tracer->guard->slots : NULL;
+	struct guard *guard = tracer->guard;
+	struct planted *slots = guard && guard->shared ? guard->shared->slots : NULL;
 
 	for (size_t i = 0; slots && i < SLOTS; i++)
 		if (atomic_load(&slots[i].pid) == task->proc->pid && slots[i].addr == addr)
@@ -246,8 +275,8 @@ void guard_forget(struct tracer *tracer, pid_t pid)
 	if (!guard || !map_take(&guard->known, (uint64_t)pid))
 		return;
 	for (size_t i = 0; i < SLOTS; i++)
-		if (atomic_load(&guard->slots[i].pid) == pid)
-			atomic_store(&guard->slots[i].pid, 0);
+		if (atomic_load(&guard->shared->slots[i].pid) == pid)
+			atomic_store(&guard->shared->slots[i].pid, 0);
 }
 
 void guard_stop(struct tracer *tracer)
@@ -258,8 +287,8 @@ void guard_stop(struct tracer *tracer)
 		return;
 	if (guard->socket >= 0)
 		close(guard->socket);
-	if (guard->slots && guard->slots != MAP_FAILED)
-		munmap(guard->slots, SLOTS * sizeof(*guard->slots));
+	if (guard->shared)
+		munmap(guard->shared, sizeof(*guard->shared));
 	map_done(&guard->known);
 	free(guard);
 	tracer->guard = NULL;

@@ -6,6 +6,7 @@
 #ifndef TRACER_GUARD_H
 #define TRACER_GUARD_H
 
+#include "tracer/rescue.h"
 #include "tracer/task.h"
 
 #include <stdint.h>
@@ -14,6 +15,9 @@ struct tracer;
 
 /* Before a byte is planted: 0 or -errno, and then it must not be. Nothing to do for started programs. */
 int guard_add(struct tracer *tracer, struct task *task, uint64_t addr, uint8_t orig);
+
+/* What it is to know of an injection (rescue.h). 0 or -errno. */
+int guard_rescue(struct tracer *tracer, pid_t pid, struct rescue **ret_rescue);
 
 /* After it was restored. */
 void guard_remove(struct tracer *tracer, struct task *task, uint64_t addr);

@@ -1,6 +1,7 @@
 #include "tracer/inject.h"
 
 #include "tracer/engine.h"
+#include "tracer/rescue.h"
 #include "tracer/stop.h"
 
 #include <errno.h>
@@ -9,21 +10,39 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* The kernel's sigset_t is 8 bytes (PTRACE_GETSIGMASK, Linux 3.11). */
-static int swap_sigmask(struct inject *inject)
+/* -ERESTARTSYS, -ERESTARTNOINTR, -ERESTARTNOHAND, -ERESTART_RESTARTBLOCK (linux/errno.h). */
+static bool is_restart(int64_t ret)
 {
-	uint64_t all = ~0ULL;
-	pid_t tid = inject->task->tid;
+	return ret == -512 || ret == -513 || ret == -514 || ret == -516;
+}
 
-	if (ptrace(PTRACE_GETSIGMASK, tid, sizeof(inject->sigmask), &inject->sigmask) < 0)
-		return -errno;
-	if (ptrace(PTRACE_SETSIGMASK, tid, sizeof(all), &all) < 0)
-		return -errno;
-	return 0;
+static uint64_t restart_number(const struct inject *inject)
+{
+	if (regs_ret(&inject->saved) == -516)
+		return (uint64_t)abi_nr(inject->abi, "restart_syscall");
+	return regs_call_nr(&inject->saved);
+}
+
+/* What the task goes on with once a call was made. */
+static struct regs home_of(const struct inject *inject)
+{
+	struct regs regs = inject->saved;
+
+	if (inject->task->at == TASK_AT_ENTRY)
+		regs_rewind(&regs, regs_call_nr(&inject->saved));
+	/*
+	 * Behind a call that the kernel was to restart: it looks for that only on its way from a
+	 * signal, and would let the number through to the program.
+	 */
+	if (inject->task->at == TASK_AT_EXIT && is_restart(regs_ret(&inject->saved)))
+		regs_rewind(&regs, restart_number(inject));
+	return regs;
 }
 
 int inject_begin(struct inject *inject, struct tracer *tracer, struct task *task)
 {
+	const uint64_t all = ~0ULL;
+	struct regs home;
 	int result;
 
 	*inject = (struct inject){ .tracer = tracer, .task = task };
@@ -31,7 +50,13 @@ int inject_begin(struct inject *inject, struct tracer *tracer, struct task *task
 	if (result)
 		return result;
 	inject->abi = regs_abi(&inject->saved);
-	return swap_sigmask(inject);
+	/* The kernel's sigset_t is 8 bytes (PTRACE_GETSIGMASK, Linux 3.11). */
+	if (ptrace(PTRACE_GETSIGMASK, task->tid, sizeof(inject->sigmask), &inject->sigmask) < 0)
+		return -errno;
+	home = home_of(inject);
+	if (rescue_begin(tracer, task, &home, inject->sigmask, &inject->perch))
+		inject->perch = 0;
+	return ptrace(PTRACE_SETSIGMASK, task->tid, sizeof(all), &all) < 0 ? -errno : 0;
 }
 
 /*
@@ -60,6 +85,27 @@ static int run_to_syscall_stop(struct inject *inject)
 	}
 }
 
+/* The same from the perch. A call of its own that it stands in front of is left out. */
+static int stand_on_perch(struct inject *inject, struct regs *regs, int nr)
+{
+	struct task *task = inject->task;
+	int result;
+
+	regs_rewind(regs, (uint64_t)nr);
+	regs_set_ip(regs, inject->perch);
+	if (task->at == TASK_AT_ENTRY && !inject->begun) {
+		result = regs_change_call(task->tid, regs, (uint64_t)-1);
+		if (!result)
+			result = regs_set(task->tid, regs);
+		if (!result)
+			result = run_to_syscall_stop(inject);
+		if (result)
+			return result;
+	}
+	result = regs_set(task->tid, regs);
+	return result ? result : run_to_syscall_stop(inject);
+}
+
 /* Brings the task to a call's entry, with the arguments in place. */
 static int stand_in_front(struct inject *inject, struct regs *regs, int nr)
 {
@@ -85,7 +131,8 @@ int inject_call(struct inject *inject, int nr, const uint64_t args[6], int64_t *
 
 	for (unsigned int i = 0; i < 6; i++)
 		regs_set_call_arg(&regs, i, args[i]);
-	result = stand_in_front(inject, &regs, nr);
+	result = inject->perch ? stand_on_perch(inject, &regs, nr)
+			       : stand_in_front(inject, &regs, nr);
 	inject->begun = true;
 	if (!result)
 		result = run_to_syscall_stop(inject);
@@ -96,19 +143,6 @@ int inject_call(struct inject *inject, int nr, const uint64_t args[6], int64_t *
 	return result;
 }
 
-/* -ERESTARTSYS, -ERESTARTNOINTR, -ERESTARTNOHAND, -ERESTART_RESTARTBLOCK (linux/errno.h). */
-static bool is_restart(int64_t ret)
-{
-	return ret == -512 || ret == -513 || ret == -514 || ret == -516;
-}
-
-static uint64_t restart_number(const struct inject *inject)
-{
-	if (regs_ret(&inject->saved) == -516)
-		return (uint64_t)abi_nr(inject->abi, "restart_syscall");
-	return regs_call_nr(&inject->saved);
-}
-
 static int leave(struct inject *inject, const struct regs *regs)
 {
 	struct task *task = inject->task;
@@ -117,6 +151,8 @@ static int leave(struct inject *inject, const struct regs *regs)
 	if (ptrace(PTRACE_SETSIGMASK, task->tid, sizeof(inject->sigmask), &inject->sigmask) < 0 &&
 	    !result)
 		result = -errno;
+	if (inject->perch)
+		rescue_end(inject->tracer, task);
 	if (inject->stopsig)
 		syscall(SYS_tgkill, task->proc->pid, task->tid, SIGSTOP);
 	if (inject->group)
@@ -127,19 +163,12 @@ static int leave(struct inject *inject, const struct regs *regs)
 int inject_end(struct inject *inject)
 {
 	struct task *task = inject->task;
-	struct regs regs = inject->saved;
+	struct regs regs = home_of(inject);
 
 	if (task->at == TASK_AT_ENTRY && inject->begun) {
-		regs_rewind(&regs, regs_call_nr(&inject->saved));
 		task->retry = true;
 		task->at = TASK_AT_FRONT;
 	}
-	/*
-	 * Behind a call that the kernel was to restart: it looks for that only on its way from a
-	 * signal, and would let the number through to the program.
-	 */
-	if (task->at == TASK_AT_EXIT && inject->begun && is_restart(regs_ret(&inject->saved)))
-		regs_rewind(&regs, restart_number(inject));
 	return leave(inject, &regs);
 }
 

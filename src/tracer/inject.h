@@ -19,9 +19,10 @@ struct inject {
 	const struct abi *abi;
 	struct regs saved;
 	uint64_t sigmask;
-	bool begun;   /* the call it stood in front of was used up */
-	bool stopsig; /* SIGSTOP came and is sent again at the end */
-	bool group;   /* a group-stop came: let it be reported again */
+	uint64_t perch; /* where the calls are made (rescue.h); 0: at its own instruction */
+	bool begun;     /* the call it stood in front of was used up */
+	bool stopsig;   /* SIGSTOP came and is sent again at the end */
+	bool group;     /* a group-stop came: let it be reported again */
 };
 
 /* The task is TASK_AT_ENTRY or TASK_AT_EXIT. 0 or -errno; -ESRCH: it died, as in the calls below. */

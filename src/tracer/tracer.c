@@ -65,8 +65,9 @@ int task_resume(struct tracer *tracer, struct task *task, int sig)
 
 int task_listen(struct tracer *tracer, struct task *task)
 {
+	/* It stays stopped, or is again once it is detached. */
 	if (task->detach)
-		return task_detach(tracer, task, 0);
+		return task_resume(tracer, task, 0);
 	return task_restart(task, PTRACE_LISTEN, 0);
 }
 

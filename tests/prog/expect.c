@@ -113,7 +113,7 @@ static void want_call(const struct conn *conn, int fd, const char *call, const c
 		      const char *more)
 {
 	char local[ADDRESS_MAX + 3], remote[ADDRESS_MAX + 3];
-	bool in = !strncmp(call, "re", 2);
+	bool in = !strncmp(call, "re", 2) || !strncmp(call, "pre", 3);
 
 	want("'type':'data','pid':%d,'tid':%d,'fd':%d,'conn':'%s','proto':'%s','local':%s,"
 	     "'remote':%s,'dir':'%s','layer':'wire','call':'%s',%s%s%s",

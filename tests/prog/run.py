@@ -467,7 +467,7 @@ def attached_view(wanted, events):
 
 def is_tapped(arguments):
     """Calls can be recorded inside the program; says why not."""
-    if arguments.attach or arguments.i386 or arguments.deny or arguments.stop:
+    if arguments.attach or arguments.i386 or arguments.deny or arguments.engine == "stop":
         return False
     done = subprocess.run([os.environ["IOTRACE"], "--engine", "tap", "-o", "/dev/null", "--", "true"],
                           capture_output=True, check=False)
@@ -480,7 +480,7 @@ def is_tapped(arguments):
 def check_engine(arguments, settings, end):
     """At least so many calls must have been taken by the tap, or none where it is off."""
     wanted = max(arguments.tap, settings.get("tap", 0))
-    if arguments.stop:
+    if arguments.engine == "stop":
         require(not end["calls"]["tap"], "the tap was off:", end)
     elif wanted and is_tapped(arguments):
         require(end["calls"]["tap"] >= wanted, "calls by the tap,", wanted, "wanted:", end)
@@ -492,7 +492,9 @@ def trace(arguments, settings, directory, view):
     capture = os.path.join(directory, "capture.jsonl")
     shown = os.path.join(directory, "shown")
     argv = [os.environ["IOTRACE"], *laws.options(capture.removesuffix(".jsonl")),
-            *(["--engine", "stop"] if arguments.stop else []), *settings.get("options", [])]
+            *settings.get("options", [])]
+    if arguments.engine:
+        argv += ["--engine", arguments.engine]
     if arguments.deny:
         argv = [os.path.join(os.path.dirname(arguments.command[0]), "deny"), arguments.deny] + argv
     if view:
@@ -518,7 +520,7 @@ def trace(arguments, settings, directory, view):
 
 def check_stderr(settings, stderr):
     if "stderr" in settings:
-        require(re.search(settings["stderr"], stderr), "stderr:", ascii(stderr))
+        require(re.search(settings["stderr"], stderr, re.DOTALL), "stderr:", ascii(stderr))
     else:
         require(not stderr, "stderr:", stderr)
     require(not HIDDEN.search(stderr), "stderr has raw bytes:", ascii(stderr))
@@ -579,8 +581,9 @@ def parse_arguments():
     parser.add_argument("--i386", action="store_true", help="it is a 32-bit program")
     parser.add_argument("--deny", metavar="CALL[,CALL]",
                         help="iotrace may not make these calls, as in a container")
-    parser.add_argument("--stop", action="store_true", help="without the tap")
     parser.add_argument("--tap", type=int, default=0, help="calls that the tap must take, at least")
+    parser.add_argument("--omit", metavar="CALL", help="iotrace does not know this call")
+    parser.add_argument("--engine", help="by stops, or inside the process")
     parser.add_argument("--limit", type=float, default=60, help="seconds, for each run")
     parser.add_argument("command", nargs=argparse.REMAINDER)
     return parser.parse_args()
@@ -588,6 +591,8 @@ def parse_arguments():
 
 def main():
     arguments = parse_arguments()
+    if arguments.omit:
+        os.environ["IOTRACE_TEST_OMIT"] = arguments.omit
     with tempfile.TemporaryDirectory() as directory:
         try:
             for view in test(arguments, None, directory):

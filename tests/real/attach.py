@@ -12,19 +12,23 @@ from lib import IOTRACE, PATIENCE, expect
 class Client:
     """A connection that is kept, and a log of what went over it since `forget`."""
 
-    def __init__(self, target):
+    def __init__(self, target, tls=True):
         host, _, port = target.rpartition(":")
-        sock = socket.create_connection((host, int(port)), PATIENCE)
-        self.conn = ssl._create_unverified_context().wrap_socket(sock)
+        self.conn = socket.create_connection((host, int(port)), PATIENCE)
+        if tls:
+            self.conn = ssl._create_unverified_context().wrap_socket(self.conn)
         self.local = lib.address(*sock_name(self.conn))
         self.forget()
 
     def forget(self):
         self.sent, self.received = bytearray(), bytearray()
 
-    def get(self, path):
+    def get(self, path, body=b""):
         """HTTP/1.1, by hand: the bytes are to be known."""
-        request = f"GET {path} HTTP/1.1\r\nHost: here\r\n\r\n".encode()
+        request = f"{'POST' if body else 'GET'} {path} HTTP/1.1\r\nHost: here\r\n"
+        if body:
+            request += f"Content-Length: {len(body)}\r\n"
+        request = f"{request}\r\n".encode() + body
         self.conn.sendall(request)
         self.sent += request
         answer = bytearray()
@@ -51,10 +55,10 @@ def sock_name(conn):
 
 
 class Load:
-    """Clients at work at the same time, until it is stopped; answers are checked."""
+    """Clients at work at the same time, each on its connections, until it is stopped; answers are checked."""
 
-    def __init__(self, target, path, count=4):
-        self.target, self.path = target, path
+    def __init__(self, target, path, count=4, tls=True, each=1):
+        self.target, self.path, self.tls, self.each = target, path, tls, each
         self.over, self.failures, self.rounds = False, [], 0
         self.wanted = None
         self.changed = threading.Condition()
@@ -64,19 +68,25 @@ class Load:
 
     def _run(self):
         try:
-            client = Client(self.target)
+            clients = [Client(self.target, self.tls) for _ in range(self.each)]
             while not self.over:
-                answer = client.get(self.path)
-                self.wanted = self.wanted or answer
-                expect(answer == self.wanted, "an answer is different from the others")
-                with self.changed:
-                    self.rounds += 1
-                    self.changed.notify_all()
-            client.close()
+                for client in clients:
+                    self._round(client)
+            for client in clients:
+                client.close()
         except Exception as error:  # told by the test's own thread
             with self.changed:
                 self.failures.append(f"{type(error).__name__}: {error}")
                 self.changed.notify_all()
+
+    def _round(self, client):
+        answer = client.get(self.path)
+        client.forget()
+        self.wanted = self.wanted or answer
+        expect(answer == self.wanted, "an answer is different from the others")
+        with self.changed:
+            self.rounds += 1
+            self.changed.notify_all()
 
     def await_rounds(self, more):
         """Until so many more requests were answered; False if one failed."""
@@ -127,8 +137,15 @@ class Attached:
         with open(self.process.stdout, encoding="utf-8", errors="replace") as said:
             return said.read()
 
-    def capture(self):
-        return lib.oracle.Capture(self.path, "plain", attached=True)
+    def capture(self, layer="plain"):
+        return lib.oracle.Capture(self.path, layer, attached=True)
+
+
+def pids_of(server):
+    """The process and its children."""
+    parents = lib.all_parents()
+    pid = server.popen.pid
+    return [pid, *[child for child, parent in parents.items() if parent == pid]]
 
 
 def tasks_of(pid):
@@ -144,6 +161,13 @@ def tracer_of(task):
             return int(re.search(r"TracerPid:\s*(\d+)", status.read())[1])
     except OSError:
         return 1  # gone
+
+
+def check_left(pid, before):
+    """Nothing of ours is left."""
+    check_code(pid)
+    now = own_code(pid)
+    expect(now == before, f"{pid} has other code mapped: {now}, before {before}")
 
 
 def executable(pid):

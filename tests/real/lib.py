@@ -171,6 +171,23 @@ class Proxy:
         return proxied
 
 
+class UnixProxy:
+    """The same between two paths of local sockets, once."""
+
+    def __init__(self, test, target, listen):
+        self.directory = tempfile.mkdtemp(prefix="proxy-", dir=test.dir)
+        if os.path.exists(listen):
+            os.unlink(listen)
+        self.process = test.start([os.path.join(BUILT, "proxy"), "tcp", "--listen", f"unix:{listen}",
+                                   f"unix:{target}", self.directory], name=os.path.basename(self.directory))
+        self.process.await_output(r".")
+
+    def end(self):
+        status = self.process.stop()
+        expect(status == 0, f"the proxy failed: {self.process.told()}")
+        return oracle.load_index(self.directory)
+
+
 def address(host, port):
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 

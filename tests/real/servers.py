@@ -103,10 +103,10 @@ def serve_files(test, traced, host=None):
     return server, address(host, server.await_output(r"port (\d+)")[1].decode())
 
 
-def serve_own(test, traced, argv, host=None, more=()):
-    """One of the servers here, which take the address and print the port."""
+def serve_own(test, traced, argv, host=None, more=(), options=()):
+    """One of the servers here, which take the address and print the port. options: iotrace's."""
     host = host or test.host
-    server = test.start([*argv, host, *more], traced=traced)
+    server = test.start([*argv, host, *more], traced=traced, options=options)
     return server, address(host, server.await_output(r"^listening on (\d+)$")[1].decode())
 
 
@@ -126,9 +126,9 @@ def serve_go_tls(test, build, traced):
     return serve_own(test, traced, [f"{build}/server"], more=tls.certificate(test))
 
 
-def serve_node(test, traced):
+def serve_node(test, traced, options=()):
     test.need("node")
-    return serve_own(test, traced, ["node", os.path.join(HERE, "node_server.js")])
+    return serve_own(test, traced, ["node", os.path.join(HERE, "node_server.js")], options=options)
 
 
 def go_program(test, name):
@@ -164,7 +164,7 @@ def serve_postgres_tls(test, traced):
                                          f"ssl_key_file={key}"])
 
 
-def serve_postgres(test, traced, options=()):
+def serve_postgres(test, traced, options=(), iotrace=()):
     data, port = test.path("postgres"), test.free_port()
     if not os.path.exists(data):
         os.mkdir(data)
@@ -178,6 +178,6 @@ def serve_postgres(test, traced, options=()):
     server = test.start(as_user(test, postgres_program("postgres"), "-D", data, "-h", test.host,
                                 "-p", str(port), "-k", "", "-F", "-c", "shared_buffers=16MB",
                                 *options),
-                        traced=traced, merge=True, cwd="/")
+                        traced=traced, merge=True, cwd="/", options=iotrace)
     server.await_output("database system is ready to accept connections")
     return server, address(test.host, port)

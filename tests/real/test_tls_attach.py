@@ -1,18 +1,11 @@
 """Attaching to servers with TLS and open connections: plaintext from the next call on, no traces left."""
 import lib
-from attach import Attached, Client, Load, check_code, own_code
+from attach import Attached, Client, Load, check_left, own_code, pids_of
 from lib import SCALE, expect
 from servers import go_builds, serve_go_tls, serve_nginx_tls
 
 CYCLES = 100 if SCALE >= 100 else 10
 CLIENTS = 5
-
-
-def pids_of(server):
-    """The process and its children."""
-    parents = lib.all_parents()
-    pid = server.popen.pid
-    return [pid, *[child for child, parent in parents.items() if parent == pid]]
 
 
 def check_attached(test, server, target, paths):
@@ -45,13 +38,6 @@ def check_attached(test, server, target, paths):
         for way, wanted in zip(("in", "out"), both):
             lib.oracle.differ(f"{local} {way}", b"".join(moved[way])[:len(wanted)], wanted,
                               ("seen", "moved"))
-
-
-def check_left(pid, before):
-    """Nothing of ours is left."""
-    check_code(pid)
-    now = own_code(pid)
-    expect(now == before, f"{pid} has other code mapped: {now}, before {before}")
 
 
 def go(test):

@@ -5,10 +5,9 @@ the server live? What is planted is put back by the guardian, but not in no time
 import random
 
 import lib
-from attach import Attached, Load, check_code
+from attach import Attached, Load, check_code, pids_of
 from lib import SCALE, expect
 from servers import go_builds, serve_go_tls, serve_nginx_tls
-from test_tls_attach import pids_of
 
 TIMES = 200 if SCALE >= 100 else 10
 
