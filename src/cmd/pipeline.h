@@ -3,6 +3,7 @@
 #define CMD_PIPELINE_H
 
 #include "cmd/opt.h"
+#include "decode/decode.h"
 #include "event/sink.h"
 #include "sink/select.h"
 #include "sink/tally.h"
@@ -12,6 +13,9 @@
 struct output_settings {
 	struct opt_list files; /* -o */
 	const char *format;    /* -f */
+	int verbose;
+	bool quiet;
+	struct opt_list as;
 	const char *color;
 	bool relative;
 	bool compress;
@@ -28,6 +32,8 @@ struct output_settings {
 extern const struct opt_row output_options[];
 extern const struct opt_row live_output_options[];
 
+void output_settings_done(struct output_settings *settings);
+
 /* True if the events go to standard output. */
 bool output_uses_stdout(const struct output_settings *settings);
 
@@ -36,7 +42,9 @@ struct pipeline {
 	struct sink *sink;        /* where the events are to be emitted */
 	bool failed;              /* after pipeline_finish: an output is not complete */
 	struct tee *tee;
-	bool quiet; /* that a reader has gone away is its own affair */
+	bool quiet;           /* that a reader has gone away is its own affair */
+	bool chosen_calls;    /* events are selected by what makes no whole conversations */
+	struct decode_as *as; /* of --as, ends with an empty one */
 };
 
 /*

@@ -169,6 +169,6 @@ const char *replay_file(const struct opt_list *words, const char *command)
 
 void replay_settings_done(struct replay_settings *settings)
 {
-	opt_list_done(&settings->output.files);
+	output_settings_done(&settings->output);
 	selection_settings_done(&settings->selection);
 }

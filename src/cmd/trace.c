@@ -456,7 +456,7 @@ int trace_main(int argc, char **argv)
 	opt_list_done(&settings.probes);
 	opt_list_done(&settings.targets.pids);
 	opt_list_done(&settings.targets.names);
-	opt_list_done(&settings.output.files);
+	output_settings_done(&settings.output);
 	selection_settings_done(&settings.selection);
 	return result;
 }

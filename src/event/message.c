@@ -293,6 +293,7 @@ void exchange_unref(struct exchange *exchange)
 		return;
 	message_unref(exchange->request);
 	message_unref(exchange->response);
+	origin_unref(exchange->peer);
 	free(exchange);
 }
 

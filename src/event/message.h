@@ -180,6 +180,29 @@ struct exchange {
 	struct message *response;
 	uint64_t parts[DIRS]; /* messages within it beside those two (gRPC), by direction */
 	const char *why;
+	/* The other end of the connection, where that is traced, too; NULL: it is not. What that end
+	 * saw of the exchange is left out. */
+	struct origin *peer;
+};
+
+/* What became of one connection, told when it is over. Borrowed from who tells it. */
+struct connection {
+	uint64_t number;       /* from 1, in the order of their ends */
+	struct origin *origin; /* who had this end; fd -1 where that is not known */
+	struct origin *peer;   /* who had the other one; NULL: not traced */
+	bool accepted;         /* by a listening socket, or so it seems */
+	bool datagram;
+	uint64_t first, last;         /* times of its first and last event */
+	uint64_t bytes[LAYERS][DIRS]; /* as many as were seen */
+	uint64_t lost;                /* gaps */
+	uint64_t exchanges;           /* without the TLS handshake */
+	uint64_t messages;            /* understood, beside those of exchanges */
+	uint32_t protocols;           /* a bit for each enum protocol that was decoded */
+	uint64_t undecoded[DIRS];     /* bytes that no decoder understood */
+	struct message *hellos[2];    /* the TLS client's and server's; NULL: none */
+	const char *why;              /* why something was not decoded; NULL: nothing to say */
+	struct message *note;         /* the first that a decoder had for the user; NULL: none */
+	int error;                    /* errno of the call that failed last; 0: none */
 };
 
 #define MESSAGE_SEQ_RUNS_MAX 4096
