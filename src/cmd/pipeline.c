@@ -21,12 +21,17 @@ const struct opt_row output_options[] = {
 	{ OPT_LIST, 'o', "output", "FILE",
 	  "write there (repeatable); '-' is stdout, '|CMD' a command", AT(files) },
 	{ OPT_TEXT, 'f', "format", "FORMAT",
-	  "text, calls, hex, jsonl, messages, iot or pcapng, where no suffix says it", AT(format) },
+	  "text, calls, hex, jsonl, messages, iot, pcapng, har or curl, where no suffix says it",
+	  AT(format) },
+	{ OPT_TEXT, 't', "to", "FORMAT", "the same", AT(format) },
 	{ OPT_LEVEL, 'v', "verbose", NULL,
 	  "text: headers, too; -vv bodies, cut; -vvv whole; -vvvv every call", AT(verbose) },
 	{ OPT_FLAG, 'q', "quiet", NULL, "text: errors and totals only", AT(quiet) },
 	{ OPT_LIST, 0, "as", "PROTO:PORT", "what that port speaks, whatever it looks like",
 	  AT(as) },
+	{ OPT_FLAG, 0, "redact", NULL, "messages without secrets (the default for har)",
+	  AT(redact) },
+	{ OPT_FLAG, 0, "no-redact", NULL, "… with them", AT(no_redact) },
 	{ OPT_TEXT, 0, "color", "WHEN", "auto (the default), always or never", AT(color) },
 	{ OPT_FLAG, 0, "relative", NULL, "text: times since the first event", AT(relative) },
 	{ OPT_FLAG, 0, "compress", NULL, "compress captures (.iot) with zstd", AT(compress) },
@@ -86,6 +91,30 @@ static int level_of(const struct pipeline *pipeline, const struct output_setting
 	return settings->verbose < LEVEL_CALLS ? settings->verbose : LEVEL_CALLS;
 }
 
+static void tell(void *ctx, const char *text)
+{
+	(void)ctx;
+	log_error("%s", text);
+}
+
+/* Options that a format of events cannot follow. */
+static int check_format(const struct format *format, const struct format_options *options)
+{
+	bool messages = format->messages && options->level < LEVEL_CALLS;
+
+	if (!messages && options->picking) {
+		log_error("--method, --url, --status, --host and --sql choose among messages; %s "
+			  "has calls",
+			  format->name);
+		return -1;
+	}
+	if (!messages && options->redact) {
+		log_error("--redact is for messages; %s has the bytes as they are", format->name);
+		return -1;
+	}
+	return 0;
+}
+
 /* Owns out. 0, or -1 after a message. */
 static int add_output(struct pipeline *pipeline, struct out *out, const struct format *format,
 		      const struct output_settings *settings, bool is_terminal)
@@ -97,6 +126,9 @@ static int add_output(struct pipeline *pipeline, struct out *out, const struct f
 		.columns = columns_of(is_terminal),
 		.as = pipeline->as,
 		.as_count = settings->as.count,
+		.redact = settings->redact || (format->redacts && !settings->no_redact),
+		.picking = picking_is_empty(pipeline->picking) ? NULL : pipeline->picking,
+		.tell = tell,
 		.rotate = settings->rotate,
 		.pcap_plain = settings->pcap_plain,
 		.pcap_raw = settings->pcap_link && !strcmp(settings->pcap_link, "raw"),
@@ -104,6 +136,10 @@ static int add_output(struct pipeline *pipeline, struct out *out, const struct f
 
 	if (format->binary && is_terminal) {
 		log_error("%s is not for a terminal: name a file with -o", format->name);
+		out_close(out);
+		return -1;
+	}
+	if (check_format(format, &options)) {
 		out_close(out);
 		return -1;
 	}
@@ -208,8 +244,11 @@ static int parse_as(struct pipeline *pipeline, const struct opt_list *list)
 	return 0;
 }
 
-static void free_as(struct pipeline *pipeline)
+/* What the outputs have borrowed. */
+static void release(struct pipeline *pipeline)
 {
+	picking_free(pipeline->picking);
+	pipeline->picking = NULL;
 	for (struct decode_as *as = pipeline->as; as && as->protocol; as++)
 		free((char *)as->protocol);
 	free(pipeline->as);
@@ -226,10 +265,12 @@ static int add_default(struct pipeline *pipeline, const struct output_settings *
 }
 
 /* The outputs that -o names. -1 after a message. */
-static int open_outputs(struct pipeline *pipeline, const struct output_settings *settings)
+static int open_outputs(struct pipeline *pipeline, const struct output_settings *settings,
+			const struct selection_settings *wanted)
 {
 	pipeline->tee = tee_new(report, pipeline);
-	if (check_settings(settings) || parse_as(pipeline, &settings->as))
+	pipeline->picking = picking_make(wanted);
+	if (!pipeline->picking || check_settings(settings) || parse_as(pipeline, &settings->as))
 		return -1;
 	return add_files(pipeline, settings);
 }
@@ -238,7 +279,7 @@ static int give_up(struct pipeline *pipeline, struct selection *selection)
 {
 	sink_finish(tee_sink(pipeline->tee));
 	selection_free(selection);
-	free_as(pipeline);
+	release(pipeline);
 	return -1;
 }
 
@@ -260,7 +301,7 @@ static int add_live(struct pipeline *pipeline, const struct output_settings *set
 }
 
 int pipeline_open(struct pipeline *pipeline, const struct output_settings *settings,
-		  struct selection *selection)
+		  const struct selection_settings *wanted, struct selection *selection)
 {
 	struct queue_options queue = { .bytes = settings->queue ? settings->queue : QUEUE_BYTES,
 				       .drop = settings->drop,
@@ -268,7 +309,7 @@ int pipeline_open(struct pipeline *pipeline, const struct output_settings *setti
 				       .idle_ctx = pipeline };
 
 	pipeline->chosen_calls = selection_chooses_calls(selection);
-	if (open_outputs(pipeline, settings) || add_live(pipeline, settings))
+	if (open_outputs(pipeline, settings, wanted) || add_live(pipeline, settings))
 		return give_up(pipeline, selection);
 	pipeline->sink =
 		queue_new(&queue, select_new(selection,
@@ -277,12 +318,13 @@ int pipeline_open(struct pipeline *pipeline, const struct output_settings *setti
 }
 
 int pipeline_open_replay(struct pipeline *pipeline, const struct output_settings *settings,
-			 struct selection *selection, const struct pipeline_default *fallback)
+			 const struct selection_settings *wanted, struct selection *selection,
+			 const struct pipeline_default *fallback)
 {
 	bool shown = !settings->files.count;
 
 	pipeline->chosen_calls = selection_chooses_calls(selection);
-	if (open_outputs(pipeline, settings) ||
+	if (open_outputs(pipeline, settings, wanted) ||
 	    (shown && add_default(pipeline, settings, fallback, NULL)))
 		return give_up(pipeline, selection);
 	pipeline->quiet = shown;
@@ -307,5 +349,5 @@ void pipeline_finish(struct pipeline *pipeline)
 {
 	sink_finish(pipeline->sink);
 	pipeline->sink = NULL;
-	free_as(pipeline);
+	release(pipeline);
 }

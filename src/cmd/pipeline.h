@@ -3,6 +3,7 @@
 #define CMD_PIPELINE_H
 
 #include "cmd/opt.h"
+#include "cmd/selection.h"
 #include "decode/decode.h"
 #include "event/sink.h"
 #include "sink/select.h"
@@ -16,6 +17,7 @@ struct output_settings {
 	int verbose;
 	bool quiet;
 	struct opt_list as;
+	bool redact, no_redact;
 	const char *color;
 	bool relative;
 	bool compress;
@@ -45,14 +47,15 @@ struct pipeline {
 	bool quiet;           /* that a reader has gone away is its own affair */
 	bool chosen_calls;    /* events are selected by what makes no whole conversations */
 	struct decode_as *as; /* of --as, ends with an empty one */
+	struct picking *picking;
 };
 
 /*
- * Opens all outputs and starts the output thread; takes the selection. 0, or -1 after a message; then
+ * Opens all outputs and starts the output thread; takes the selection, which was made of what is wanted. 0, or -1 after a message; then
  * nothing is left open. The pipeline must stay where it is until it is finished.
  */
 int pipeline_open(struct pipeline *pipeline, const struct output_settings *settings,
-		  struct selection *selection);
+		  const struct selection_settings *wanted, struct selection *selection);
 
 /* Where a capture is shown if no -o says otherwise. */
 struct pipeline_default {
@@ -63,7 +66,8 @@ struct pipeline_default {
 
 /* The same for the events of a capture: they keep their numbers, and there is no thread. */
 int pipeline_open_replay(struct pipeline *pipeline, const struct output_settings *settings,
-			 struct selection *selection, const struct pipeline_default *fallback);
+			 const struct selection_settings *wanted, struct selection *selection,
+			 const struct pipeline_default *fallback);
 
 /* True when nobody wants more: all outputs have failed. */
 bool pipeline_is_dead(const struct pipeline *pipeline);

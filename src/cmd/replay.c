@@ -152,7 +152,8 @@ int replay_run(const struct replay *replay)
 	}
 	if (!reader)
 		selection_free(selection);
-	else if (!pipeline_open_replay(&pipeline, &settings->output, selection, &replay->fallback))
+	else if (!pipeline_open_replay(&pipeline, &settings->output, &settings->selection,
+				       selection, &replay->fallback))
 		result = run(replay, reader, &pipeline);
 	reader_free(reader);
 	return result;

@@ -120,12 +120,13 @@ struct origin {
 };
 
 enum message_flag {
-	MESSAGE_INTERIM = 1U << 0,  /* HTTP 1xx: the response is still to come */
-	MESSAGE_PUSHED = 1U << 1,   /* an HTTP/2 request that the server made */
-	MESSAGE_CUT = 1U << 2,      /* not all of it is here: `why` */
-	MESSAGE_TRUNCATED = 1U << 3 /* all was seen, but not all is kept: attributes or seqs */
+	MESSAGE_INTERIM = 1U << 0,   /* HTTP 1xx: the response is still to come */
+	MESSAGE_PUSHED = 1U << 1,    /* an HTTP/2 request that the server made */
+	MESSAGE_CUT = 1U << 2,       /* not all of it is here: `why` */
+	MESSAGE_TRUNCATED = 1U << 3, /* all was seen, but not all is kept: attributes or seqs */
+	MESSAGE_REDACTED = 1U << 4   /* secrets were taken out */
 };
-#define MESSAGE_FLAGS 4
+#define MESSAGE_FLAGS 5
 
 /* The payload: what the protocol carries for somebody else. */
 struct body {

@@ -6,6 +6,7 @@
 #include "sink/out.h"
 
 struct decode_as;
+struct picking;
 
 struct format_options {
 	bool color;
@@ -14,6 +15,11 @@ struct format_options {
 	unsigned int columns;       /* text: width of the terminal; 0: it is none */
 	const struct decode_as *as; /* messages: protocols by port; borrowed */
 	size_t as_count;
+	const struct picking *picking; /* messages: which are kept; NULL: all; borrowed */
+	bool redact;                   /* messages: secrets are taken out */
+	/* What the user should know, at the end; text is valid during the call. NULL: nobody asks. */
+	void (*tell)(void *ctx, const char *text);
+	void *tell_ctx;
 	uint64_t rotate; /* iot: bytes of a part; 0: one file */
 	bool pcap_plain; /* pcapng: the plaintext layer instead of the wire's */
 	bool pcap_raw;   /* pcapng: IP packets without the process */
@@ -23,7 +29,9 @@ struct format {
 	const char *name;
 	const char *suffix; /* of file names, with the dot; NULL: none */
 	const char *help;
-	bool binary; /* nothing for a terminal */
+	bool binary;   /* nothing for a terminal */
+	bool messages; /* shows messages, not events */
+	bool redacts;  /* takes secrets out where nobody says otherwise */
 	/* The sink owns out and closes it in finish, whose result is out_close's. */
 	struct sink *(*open)(struct out *out, const struct format_options *options);
 };

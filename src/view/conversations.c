@@ -200,11 +200,13 @@ static void on_closed(void *ctx, struct stream *stream, const struct event *even
 	struct conversations *conversations = ctx;
 	struct talk *talk = stream->user;
 
-	(void)event;
 	if (!talk)
 		return;
 	conversations->talk = talk;
-	conversation_free(talk->conversation);
+	if (event)
+		conversation_close(talk->conversation);
+	else
+		conversation_free(talk->conversation);
 	talk->conversation = NULL;
 	conversations->talk = NULL;
 	if (!has_anything(talk) || is_silent(talk))

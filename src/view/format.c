@@ -1,6 +1,8 @@
 #include "view/format.h"
 
 #include "view/conversations.h"
+#include "view/pick.h"
+#include "view/redact.h"
 #include "view/view.h"
 
 #include <string.h>
@@ -17,6 +19,10 @@ static struct sink *open_view(struct message_sink *view, const struct format_opt
 					 .as = options->as,
 					 .as_count = options->as_count };
 
+	if (options->picking)
+		view = pick_new(options->picking, view);
+	if (options->redact)
+		view = redact_new(view);
 	return conversations_new(&decode, view);
 }
 
@@ -40,17 +46,60 @@ static struct sink *open_messages(struct out *out, const struct format_options *
 	return open_view(messages_new(out, options), options, BODY_WHOLE);
 }
 
+static struct sink *open_har(struct out *out, const struct format_options *options)
+{
+	return open_view(har_new(out, options), options, BODY_WHOLE);
+}
+
+static struct sink *open_curl(struct out *out, const struct format_options *options)
+{
+	return open_view(curl_new(out, options), options, BODY_WHOLE);
+}
+
 const struct format formats[] = {
-	{ "text", ".txt", "for people: a line for each exchange; -v, -vv, -vvv, -vvvv show more",
-	  false, open_text },
-	{ "calls", NULL, "for people: every call, payload as text or as hexdump", false, text_new },
-	{ "hex", NULL, "for people: every call, all payload as hexdump", false, hex_new },
-	{ "jsonl", ".jsonl", "JSON Lines, one event each", false, jsonl_new },
-	{ "messages", NULL, "JSON Lines, one message each", false, open_messages },
-	{ "iot", ".iot", "the native capture", true, iot_new },
-	{ "pcapng", ".pcapng", "packets, for Wireshark", true, pcapng_new },
-	{ "summary", NULL, "totals per process and connection, at the end", false, summary_new },
-	{ "summary-json", NULL, "the same as JSON", false, summary_json_new },
+	{ .name = "text",
+	  .suffix = ".txt",
+	  .help = "for people: a line for each exchange; -v, -vv, -vvv, -vvvv show more",
+	  .messages = true,
+	  .open = open_text },
+	{ .name = "calls",
+	  .help = "for people: every call, payload as text or as hexdump",
+	  .open = text_new },
+	{ .name = "hex",
+	  .help = "for people: every call, all payload as hexdump",
+	  .open = hex_new },
+	{ .name = "jsonl",
+	  .suffix = ".jsonl",
+	  .help = "JSON Lines, one event each",
+	  .open = jsonl_new },
+	{ .name = "messages",
+	  .help = "JSON Lines, one message each",
+	  .messages = true,
+	  .open = open_messages },
+	{ .name = "iot",
+	  .suffix = ".iot",
+	  .help = "the native capture",
+	  .binary = true,
+	  .open = iot_new },
+	{ .name = "pcapng",
+	  .suffix = ".pcapng",
+	  .help = "packets, for Wireshark",
+	  .binary = true,
+	  .open = pcapng_new },
+	{ .name = "har",
+	  .suffix = ".har",
+	  .help = "HTTP Archive 1.2, for browsers and their like",
+	  .messages = true,
+	  .redacts = true,
+	  .open = open_har },
+	{ .name = "curl",
+	  .help = "each HTTP request as a command",
+	  .messages = true,
+	  .open = open_curl },
+	{ .name = "summary",
+	  .help = "totals per process and connection, at the end",
+	  .open = summary_new },
+	{ .name = "summary-json", .help = "the same as JSON", .open = summary_json_new },
 	{ .name = NULL },
 };
 

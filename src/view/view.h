@@ -24,4 +24,10 @@ struct message_sink *ladder_new(struct out *out, const struct format_options *op
 /* JSON Lines of messages, docs/messages.md. */
 struct message_sink *messages_new(struct out *out, const struct format_options *options);
 
+/* HTTP Archive 1.2. */
+struct message_sink *har_new(struct out *out, const struct format_options *options);
+
+/* Each HTTP request as a command. */
+struct message_sink *curl_new(struct out *out, const struct format_options *options);
+
 #endif

@@ -218,7 +218,7 @@ def damage():
 def failures():
     iotrace("show", path("is-not-there"), status=125, message="iotrace: cannot open .*No such.*\n")
     iotrace("show", status=125, message="iotrace: iotrace show: name one capture.*\n")
-    iotrace("export", path("m.iot"), status=125, message=".*name the output with -o\n")
+    iotrace("export", path("m.iot"), status=125, message=".*name the output with -o, .*\n")
     iotrace("export", path("m.iot"), "-o", path("m.iot"), status=125, message=".* is read: .*\n")
     iotrace("show", "--no-such", path("m.iot"), status=125, message=".*no option.*\n")
     iotrace("show", "-f", "no-such", path("m.iot"), status=125, message=".*no format.*\n")

@@ -86,7 +86,8 @@ static void all_of_them_work(void **state)
 		event_unref(event);
 		assert_int_equal(sink_finish(sink), 0);
 		free(unit_content(fd, &len));
-		assert_true(len > 0);
+		/* Where there is no request there is no command. */
+		CHECK(len > 0 || !strcmp(format->name, "curl"), "%s", format->name);
 		close(fd);
 	}
 }
@@ -112,8 +113,9 @@ static void none_of_them_hoards(void **state)
 			sink_emit(sink, event);
 			event_unref(event);
 		}
-		CHECK(lseek(fd, 0, SEEK_END) > 500000 || !strncmp(format->name, "summary", 7), "%s",
-		      format->name);
+		CHECK(lseek(fd, 0, SEEK_END) > 500000 || !strncmp(format->name, "summary", 7) ||
+			      format->redacts || !strcmp(format->name, "curl"),
+		      "%s", format->name);
 		assert_int_equal(sink_finish(sink), 0);
 		close(fd);
 	}
