@@ -21,7 +21,8 @@ const struct opt_row output_options[] = {
 	{ OPT_LIST, 'o', "output", "FILE",
 	  "write there (repeatable); '-' is stdout, '|CMD' a command", AT(files) },
 	{ OPT_TEXT, 'f', "format", "FORMAT",
-	  "text, calls, hex, jsonl, messages, iot, pcapng, har or curl, where no suffix says it",
+	  "text, calls, hex, jsonl, messages, iot, pcapng, har, html or curl, where no suffix says "
+	  "it",
 	  AT(format) },
 	{ OPT_TEXT, 't', "to", "FORMAT", "the same", AT(format) },
 	{ OPT_LEVEL, 'v', "verbose", NULL,
@@ -29,7 +30,7 @@ const struct opt_row output_options[] = {
 	{ OPT_FLAG, 'q', "quiet", NULL, "text: errors and totals only", AT(quiet) },
 	{ OPT_LIST, 0, "as", "PROTO:PORT", "what that port speaks, whatever it looks like",
 	  AT(as) },
-	{ OPT_FLAG, 0, "redact", NULL, "messages without secrets (the default for har)",
+	{ OPT_FLAG, 0, "redact", NULL, "messages without secrets (the default for har, html)",
 	  AT(redact) },
 	{ OPT_FLAG, 0, "no-redact", NULL, "… with them", AT(no_redact) },
 	{ OPT_TEXT, 0, "color", "WHEN", "auto (the default), always or never", AT(color) },

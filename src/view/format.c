@@ -56,6 +56,11 @@ static struct sink *open_curl(struct out *out, const struct format_options *opti
 	return open_view(curl_new(out, options), options, BODY_WHOLE);
 }
 
+static struct sink *open_html(struct out *out, const struct format_options *options)
+{
+	return open_view(html_new(out, options), options, BODY_WHOLE);
+}
+
 const struct format formats[] = {
 	{ .name = "text",
 	  .suffix = ".txt",
@@ -92,6 +97,12 @@ const struct format formats[] = {
 	  .messages = true,
 	  .redacts = true,
 	  .open = open_har },
+	{ .name = "html",
+	  .suffix = ".html",
+	  .help = "a page to look at with a browser, in one file",
+	  .messages = true,
+	  .redacts = true,
+	  .open = open_html },
 	{ .name = "curl",
 	  .help = "each HTTP request as a command",
 	  .messages = true,

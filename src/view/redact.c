@@ -195,12 +195,32 @@ static int redact_finish(struct message_sink *sink)
 	return next->finish(next);
 }
 
-static void add_secret(struct redact *redact, const char *variable)
+/* The variable's value if that is a secret; else nothing. */
+static struct span secret_of(const char *variable)
 {
 	struct span value = span_text(variable), name = span_split(&value, '=');
 
-	if (redact->count < SECRETS_MAX && value.len >= SECRET_MIN && is_named_secret(name))
-		redact->secrets[redact->count++] = value;
+	return value.len >= SECRET_MIN && is_named_secret(name) ? value : (struct span){ 0 };
+}
+
+bool redact_has_secret(struct span bytes)
+{
+	struct span secret;
+
+	for (char **variable = environ; variable && *variable; variable++) {
+		secret = secret_of(*variable);
+		if (secret.len && find(bytes, secret))
+			return true;
+	}
+	return false;
+}
+
+static void add_secret(struct redact *redact, const char *variable)
+{
+	struct span secret = secret_of(variable);
+
+	if (secret.len && redact->count < SECRETS_MAX)
+		redact->secrets[redact->count++] = secret;
 }
 
 struct message_sink *redact_new(struct message_sink *next)

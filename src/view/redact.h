@@ -9,6 +9,9 @@
 
 #include "event/message_sink.h"
 
+/* True where the bytes hold the value of such a variable. */
+bool redact_has_secret(struct span bytes);
+
 /* The environment is read now, as `environ` has it. Owns the next one. */
 struct message_sink *redact_new(struct message_sink *next);
 

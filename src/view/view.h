@@ -27,6 +27,9 @@ struct message_sink *messages_new(struct out *out, const struct format_options *
 /* HTTP Archive 1.2. */
 struct message_sink *har_new(struct out *out, const struct format_options *options);
 
+/* A page to look at; docs in page.html. */
+struct message_sink *html_new(struct out *out, const struct format_options *options);
+
 /* Each HTTP request as a command. */
 struct message_sink *curl_new(struct out *out, const struct format_options *options);
 
