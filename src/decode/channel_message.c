@@ -86,7 +86,8 @@ void channel_settle(struct channel *channel, struct message *message)
 	body->settled = true;
 	channel->kept -= body->kept.len;
 	body->len = body->wire;
-	if (body->kept.len && body->coding && coding_is_any(span_text(body->coding)))
+	if (channel_body_max(channel) >= CODING_WORTH && body->kept.len && body->coding &&
+	    coding_is_any(span_text(body->coding)))
 		undo_coding(body, channel_body_max(channel));
 }
 

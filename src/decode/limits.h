@@ -56,4 +56,7 @@
 #define CODING_GRACE (1U << 20)
 #define CODINGS_MAX  4U
 
+/* Who keeps less of a body does not want to read it: it is not decoded. */
+#define CODING_WORTH 1024U
+
 #endif

@@ -7,7 +7,8 @@
 
 #include <string.h>
 
-/* Bytes of each body that are kept, where bodies are shown cut, and where whole. */
+/* Bytes of each body that are kept, where only words are shown, where bodies are cut, and whole. */
+#define BODY_WORD  64U
 #define BODY_CUT   (64U << 10)
 #define BODY_WHOLE (16U << 20)
 
@@ -29,8 +30,8 @@ static struct sink *open_view(struct message_sink *view, const struct format_opt
 static struct sink *open_text(struct out *out, const struct format_options *options)
 {
 	static const size_t body_max[] = {
-		[LEVEL_LINES] = 0,
-		[LEVEL_HEADERS] = 0,
+		[LEVEL_LINES] = BODY_WORD,
+		[LEVEL_HEADERS] = BODY_WORD,
 		[LEVEL_BODIES] = BODY_CUT,
 		[LEVEL_WHOLE] = BODY_WHOLE,
 	};
@@ -38,7 +39,7 @@ static struct sink *open_text(struct out *out, const struct format_options *opti
 	if (options->level >= LEVEL_CALLS)
 		return text_new(out, options);
 	return open_view(ladder_new(out, options), options,
-			 options->level > LEVEL_LINES ? body_max[options->level] : 0);
+			 options->level > LEVEL_LINES ? body_max[options->level] : BODY_WORD);
 }
 
 static struct sink *open_messages(struct out *out, const struct format_options *options)

@@ -102,13 +102,24 @@ static void add_what(struct ladder *ladder, struct buf *what, const struct buf *
 	pad(ladder, prefix_columns(ladder) + width, ladder->columns);
 }
 
+/* Where the body is our own way to write a reply its length says nothing. */
+static bool is_rewritten(const struct message *message)
+{
+	return message->protocol == PROTOCOL_REDIS || message->protocol == PROTOCOL_POSTGRES ||
+	       message->protocol == PROTOCOL_MYSQL;
+}
+
 static void add_numbers(struct buf *buf, const struct exchange *exchange)
 {
 	const struct message *response = exchange->response;
+	struct buf shown auto_buf = { 0 };
 
-	if (response && response->body.present) {
+	if (response && response->body.present && !phrase_add_content(&shown, response)) {
 		buf_adds(buf, ", ");
-		phrase_add_body(buf, &response->body);
+		if (is_rewritten(response))
+			phrase_add_size(buf, response->bytes);
+		else
+			phrase_add_body(buf, &response->body);
 	}
 	if (exchange->request && response) {
 		buf_adds(buf, ", ");
@@ -166,7 +177,8 @@ static void add_line(struct ladder *ladder, const struct exchange *exchange)
 	else
 		buf_add(out_buf(ladder->line.out), result.data, result.len);
 	add_why(ladder, request);
-	add_why(ladder, exchange->response);
+	if (!request || !exchange->response || request->why != exchange->response->why)
+		add_why(ladder, exchange->response);
 	buf_addc(out_buf(ladder->line.out), '\n');
 }
 
@@ -319,8 +331,12 @@ static bool describe(struct buf *buf, const struct connection *connection)
 	} else if (connection->undecoded[DIR_OUT] || connection->undecoded[DIR_IN]) {
 		buf_addf(buf, "%s, ", proto ? proto : "socket");
 		add_moved(buf, connection->undecoded[DIR_OUT], connection->undecoded[DIR_IN]);
-		buf_addf(buf, ": not decoded, %s",
-			 connection->why ? connection->why : "no protocol was recognised");
+		buf_adds(buf, ": not decoded, ");
+		if (connection->note && !connection->why)
+			phrase_add_value(buf, message_value(connection->note, ATTR_NOTE), 256);
+		else
+			buf_adds(buf,
+				 connection->why ? connection->why : "no protocol was recognised");
 	} else if (!connection->lost) {
 		return false;
 	} else {

@@ -10,6 +10,9 @@
 #define ARGS_SHOWN  12
 #define LIST_SHOWN  4
 
+/* A body that is a word rather than a document. */
+#define CONTENT_SHOWN 64
+
 const char *const phrase_protocols[PROTOCOLS] = {
 	[PROTOCOL_DATA] = "data",
 	[PROTOCOL_HTTP1] = "HTTP",
@@ -195,12 +198,31 @@ static bool grpc_failed(const struct message *response)
 	return message_number(response, ATTR_GRPC_STATUS, 0) != 0 || http_failed(response);
 }
 
+bool phrase_add_content(struct buf *buf, const struct message *message)
+{
+	const struct body *body = &message->body;
+	struct span kept = span_of(body->kept.data, body->kept.len);
+	bool short_one = body->present && !body->cut && kept.len && kept.len <= CONTENT_SHOWN;
+
+	if (message->protocol != PROTOCOL_REDIS && message->protocol != PROTOCOL_WEBSOCKET)
+		return false;
+	if (!short_one || !payload_is_text(kept.data, kept.len))
+		return false;
+	phrase_add_value(buf, kept, CONTENT_SHOWN);
+	return true;
+}
+
 static void websocket_message(struct buf *buf, const struct message *message)
 {
+	struct buf content auto_buf = { 0 };
+
 	buf_adds(buf, "WebSocket");
 	add_attr(buf, " ", message, ATTR_OPCODE);
 	add_attr(buf, " ", message, ATTR_CODE);
 	add_attr(buf, " ", message, ATTR_REASON);
+	phrase_add_content(&content, message);
+	if (content.len)
+		buf_addf(buf, " %s", buf_cstr(&content));
 }
 
 static void dns_message(struct buf *buf, const struct message *message)
@@ -313,7 +335,7 @@ static void sql_result(struct buf *buf, const struct exchange *exchange)
 		buf_adds(buf, " affected");
 	} else if (message_attr(response, ATTR_TAG)) {
 		add_list(buf, "", response, ATTR_TAG, LIST_SHOWN);
-	} else {
+	} else if (!add_attr(buf, "", response, ATTR_TYPE)) {
 		buf_adds(buf, "done");
 	}
 }
@@ -327,11 +349,10 @@ static void redis_result(struct buf *buf, const struct exchange *exchange)
 {
 	const struct message *response = exchange->response;
 
-	if (add_attr(buf, "error ", response, ATTR_ERROR))
+	if (add_attr(buf, "error ", response, ATTR_ERROR) || phrase_add_content(buf, response))
 		return;
 	add_attr(buf, "", response, ATTR_TYPE);
-	if (add_attr(buf, " of ", response, ATTR_ROWS))
-		return;
+	add_attr(buf, " of ", response, ATTR_ROWS);
 }
 
 static void smtp_result(struct buf *buf, const struct exchange *exchange)

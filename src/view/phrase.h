@@ -10,6 +10,9 @@ void phrase_message(struct buf *buf, const struct message *message);
 /* `200 OK`, `3 rows`, `NOERROR 192.0.2.1`; "no answer" or why where there is no response. */
 void phrase_result(struct buf *buf, const struct exchange *exchange);
 
+/* The body itself where that is short text and takes the place of a document; false: it does not. */
+bool phrase_add_content(struct buf *buf, const struct message *message);
+
 /* True where the answer is one of failure, or there is none. */
 bool phrase_is_failure(const struct exchange *exchange);
 

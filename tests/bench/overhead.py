@@ -45,6 +45,10 @@ def modes(iotrace, out):
         'strace': Mode('strace', STRACE),
         'strace-pin': Mode('strace-pin', ['taskset', '-c', '0'] + STRACE),
         'iotrace': Mode('iotrace', [iotrace, '-o', out, '--']),
+        # What decoding costs: the view of conversations, calls as text, and events alone.
+        'iotrace-text': Mode('iotrace-text', [iotrace, '-o', out + '.txt', '--']),
+        'iotrace-calls': Mode('iotrace-calls', [iotrace, '-vvvv', '-o', out + '.txt', '--']),
+        'iotrace-iot': Mode('iotrace-iot', [iotrace, '-o', out + '.iot', '--']),
         'iotrace-pin': Mode('iotrace-pin', [iotrace, '--pin', '-o', out, '--']),
         'strace-p': Mode('strace-p', [], attach=STRACE_P + ['-p']),
         'iotrace-p': Mode('iotrace-p', [], attach=[iotrace, '-o', out, '-p']),
@@ -284,7 +288,7 @@ def main():
         all_modes = modes(iotrace, out)
         chosen = [all_modes[m] for m in args.modes.split(',')]
         work = Work(directory, binaries)
-        print(f'{"load":10} {"mode":12} {"median":>12} {"of native":>10}  of native, each   stops')
+        print(f'{"load":10} {"mode":14} {"median":>12} {"of native":>10}  of native, each   stops')
         for name in (args.only.split(',') if args.only else LOADS):
             if not shutil.which(NEEDS.get(name, 'sh')):
                 print(f'{name:10} needs {NEEDS[name]}')
@@ -307,7 +311,7 @@ def main():
                 tail = ''
                 if end:
                     tail = f"{end.get('stops')} lost {end.get('loss', {}).get('bytes')}"
-                print(f'{name:10} {mode.name:12} {statistics.median(mine):12.1f} '
+                print(f'{name:10} {mode.name:14} {statistics.median(mine):12.1f} '
                       f'{statistics.median(ratios):10.3f}  '
                       f'{" ".join(f"{r:.3f}" for r in ratios)}   {tail}', flush=True)
 

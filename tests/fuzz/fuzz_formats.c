@@ -17,6 +17,7 @@ static struct sink *open_sink(const struct format *format, int fd, bool plain)
 						.relative = plain,
 						.pcap_plain = plain,
 						.pcap_raw = plain,
+						.redact = plain,
 						.level = plain ? LEVEL_WHOLE : LEVEL_LINES,
 						.columns = plain ? 100 : 0 };
 

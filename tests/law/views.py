@@ -129,7 +129,7 @@ class Lines(Case):
         conn = self.capture.open(7777)
         self.capture.say(conn, "out", "PING\r\n")
         self.capture.say(conn, "in", "+PONG\r\n")
-        self.assertIn("PING -> simple", self.show("--as", "redis:7777"))
+        self.assertIn("PING -> PONG", self.show("--as", "redis:7777"))
         self.assertIn("protocol and a port", (self.show("--as", "morse:1", status=125), self.said)[1])
 
     def test_calls_by_their_bytes(self):
