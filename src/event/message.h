@@ -139,6 +139,7 @@ struct body {
 	bool decoded; /* the coding has been undone */
 	bool cut;     /* kept has less than all of it */
 	bool settled; /* the decoder is done with it */
+	size_t held;  /* bytes that the decoder still counts, while its exchange is not complete */
 };
 
 /* Events that a message came from: runs of consecutive seqs. */

@@ -16,9 +16,9 @@
 #include <string.h>
 #include <time.h>
 
-/* Upgraded connections that are open at a time, and the text of one's messages. */
+/* Upgraded connections that are open at a time, and the text of the messages of all of them. */
 #define SOCKETS_MAX 1024U
-#define TEXT_MAX    (16U << 20)
+#define TEXT_MAX    (64U << 20)
 
 /* An upgrade, and what was said since. */
 struct socket {
@@ -32,6 +32,7 @@ struct har {
 	struct out *out;
 	uint64_t entries, connections, others;
 	struct map sockets; /* conn to struct socket */
+	size_t held;        /* text in them */
 	void (*tell)(void *ctx, const char *text);
 	void *tell_ctx;
 };
@@ -324,6 +325,7 @@ static void end_socket(struct har *har, uint64_t conn)
 	if (!socket)
 		return;
 	add_entry(har, socket->exchange, socket);
+	har->held -= socket->messages.len;
 	exchange_unref(socket->exchange);
 	buf_done(&socket->messages);
 	free(socket);
@@ -383,11 +385,12 @@ static void har_message(struct message_sink *sink, struct message *message)
 	if (!socket)
 		return;
 	buf = &socket->messages;
-	if (buf->len + message->body.kept.len > TEXT_MAX) {
+	if (har->held + message->body.kept.len > TEXT_MAX) {
 		socket->cut = true;
 		return;
 	}
 	text = utf8_valid(message->body.kept.data, message->body.kept.len);
+	har->held -= buf->len;
 	buf_addf(buf, "%s{\"type\":\"%s\",\"time\":%lu.%06lu,\"opcode\":%u,\"data\":",
 		 buf->len ? "," : "", message->dir == DIR_OUT ? "send" : "receive",
 		 message->first / 1000000000U, message->first % 1000000000U / 1000U,
@@ -401,6 +404,7 @@ static void har_message(struct message_sink *sink, struct message *message)
 		buf_addc(buf, '"');
 	}
 	buf_addc(buf, '}');
+	har->held += buf->len;
 }
 
 static void har_connection(struct message_sink *sink, const struct connection *connection)

@@ -347,4 +347,44 @@ def psql(test):
     same("rows", [sum(one["response"].get("rows", 0) for one in exchanges)], [rows])
 
 
-lib.main(curl_http1, nginx, python, curl_h2c, curl_h2_tls, grpc, websocket, dns, redis, psql)
+# -- both ends in one trace
+
+def both_ends(test):
+    """Each exchange once, as the client saw it; the server is named."""
+    test.need("curl")
+    _, target = serve_files(test, False)  # for its files
+    port = test.free_port()
+    url = f"http://{test.host}:{port}"
+    script = f"""
+        {PYTHON} -m http.server {port} --bind {test.host} -d {test.path("files")} 2>/dev/null &
+        until curl -s -o /dev/null {url}; do sleep 0.1; done
+        curl -s -o /dev/null {url}/1k {url}/none
+        kill %1
+        wait"""
+    run = traced(test, ["bash", "-c", script])
+    exchanges = run.of("http")
+    same("requests", [(one["request"]["target"], one["response"]["status"], one["request"]["comm"],
+                       one["peer"]["comm"]) for one in exchanges],
+         [("/", 200, "curl", "python3"), ("/1k", 200, "curl", "python3"),
+          ("/none", 404, "curl", "python3")])
+
+
+def both_ends_tls(test):
+    test.need("curl", "nginx", "openssl")
+    server, target = serve_nginx_tls(test, False)  # for its files and its configuration
+    server.stop()
+    script = f"""
+        nginx -p {test.path("nginx")} -c {test.path("nginx/conf")} -e stderr &
+        until curl -sk -o /dev/null https://{target}/1; do sleep 0.1; done
+        curl -sk --http1.1 -o /dev/null https://{target}/16k
+        kill %1
+        wait"""
+    run = traced(test, ["bash", "-c", script])
+    found = [(one["request"]["target"], one["request"]["layer"], one["request"]["comm"],
+              one["peer"]["comm"]) for one in run.exchanges if one["protocol"].startswith("http")]
+    same("requests", sorted(found), [("/1", "plain", "curl", "nginx"),
+                                     ("/16k", "plain", "curl", "nginx")])
+
+
+lib.main(curl_http1, nginx, python, curl_h2c, curl_h2_tls, grpc, websocket, dns, redis, psql,
+         both_ends, both_ends_tls)
