@@ -209,8 +209,9 @@ static void add_row(struct buf *buf, const struct message *any, const struct exc
 	buf_addf(buf, ",%lu,", origin->conn);
 	add_string(buf, &what);
 	add_string(buf, &result);
-	add_size(buf, request);
-	add_size(buf, response);
+	/* A message by itself is on the side that it went to. */
+	add_size(buf, exchange || any->dir == DIR_OUT ? request : NULL);
+	add_size(buf, exchange || any->dir == DIR_OUT ? response : any);
 	buf_addf(buf, "%d,%d,", exchange && phrase_is_failure(exchange), (int)any->dir);
 	if (exchange && exchange->peer)
 		json_add_string(buf, exchange->peer->comm, strlen(exchange->peer->comm));

@@ -231,6 +231,9 @@ static bool is_shown(const struct ladder *ladder, const struct message *message)
 {
 	switch (message->kind) {
 	case MESSAGE_ONEWAY:
+		/* Greetings and good-byes. */
+		if (message->protocol == PROTOCOL_MYSQL || message->protocol == PROTOCOL_SMTP)
+			return ladder->level >= LEVEL_HEADERS;
 		return !message->exchange || message->protocol == PROTOCOL_WEBSOCKET ||
 		       ladder->level >= LEVEL_BODIES;
 	case MESSAGE_NOTE:

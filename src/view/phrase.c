@@ -298,6 +298,16 @@ static void command_message(struct buf *buf, const struct message *message)
 	add_list(buf, " ", message, ATTR_LINE, 1);
 }
 
+static void redis_message(struct buf *buf, const struct message *message)
+{
+	struct buf content auto_buf = { 0 };
+
+	command_message(buf, message);
+	/* What was published, or is pushed. */
+	if (message->kind == MESSAGE_ONEWAY && phrase_add_content(&content, message))
+		buf_addf(buf, " %s", buf_cstr(&content));
+}
+
 /* Databases that speak SQL. */
 static void sql_message(struct buf *buf, const struct message *message)
 {
@@ -375,7 +385,7 @@ static const struct row rows[PROTOCOLS] = {
 	[PROTOCOL_WEBSOCKET] = { websocket_message, NULL, NULL },
 	[PROTOCOL_DNS] = { dns_message, dns_result, dns_failed },
 	[PROTOCOL_TLS] = { tls_message, tls_result, any_failed },
-	[PROTOCOL_REDIS] = { command_message, redis_result, any_failed },
+	[PROTOCOL_REDIS] = { redis_message, redis_result, any_failed },
 	[PROTOCOL_POSTGRES] = { sql_message, sql_result, any_failed },
 	[PROTOCOL_MYSQL] = { sql_message, sql_result, any_failed },
 	[PROTOCOL_SMTP] = { command_message, smtp_result, http_failed },

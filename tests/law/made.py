@@ -1,8 +1,19 @@
 """Captures that are made, not traced: JSON Lines of connections that say what a test wants."""
 import base64
 import json
+import re
 
 START = 1_700_000_000_000_000_000
+
+
+ESCAPES = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"0": b"\0"}
+
+
+def unquoted(line):
+    """A string in quotes, as in C, but that \\x has two digits."""
+    inside = line[line.index('"') + 1:line.rindex('"')].encode()
+    return re.sub(rb"\\(x..|.)", lambda found: bytes.fromhex(found[1][1:].decode())
+                  if found[1][:1] == b"x" else ESCAPES.get(found[1], found[1]), inside)
 
 
 class Capture:
@@ -41,6 +52,28 @@ class Capture:
         self.time += 1_000_000
         self.say(conn, "in", response.replace("\n", "\r\n") +
                  f"\r\nContent-Length: {len(body)}\r\n\r\n{body}")
+
+    def recorded(self, path):
+        """A connection out of tests/golden/streams (tests/unit/recorded.h), but for its gaps."""
+        self.conns += 1
+        conn = {"fd": 5, "conn": self.conns, "proto": "tcp", "local": "127.0.0.1:50000",
+                "remote": "127.0.0.1:80"}
+        said = []
+        with open(path, encoding="utf-8") as file:
+            for line in file.read().split("\n"):
+                if line.startswith("conn "):
+                    _, conn["proto"], conn["local"], conn["remote"], *more = line.split()
+                    if "fresh" in more:
+                        self.add("socket", event="connect", family="inet", **conn)
+                elif line[:1] in ("<", ">"):
+                    said.append(["out" if line[0] == ">" else "in",
+                                 "plain" if line[1] == "p" else "wire", unquoted(line)])
+                elif line.startswith("\t") and said:
+                    said[-1][2] += unquoted(line)
+        for way, layer, data in said:
+            if data:
+                self.say(conn, way, data, layer)
+        self.close(conn)
 
     def write(self, path):
         none = {"out": 0, "in": 0}

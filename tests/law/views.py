@@ -1,4 +1,5 @@
 """What the formats of messages show: of captures that are made for it, so that it is known."""
+import glob
 import json
 import os
 import re
@@ -11,6 +12,9 @@ import unittest
 from made import Capture
 
 IOTRACE = os.environ["IOTRACE"]
+STREAMS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../golden/streams")
+# What may not reach a terminal.
+HIDDEN = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
 SECRETS = {"X_API_TOKEN": "planted-variable", "DB_PASSWORD": "planted-pass'word"}
 
 
@@ -136,6 +140,30 @@ class Lines(Case):
         conn = self.capture.open(80)
         self.capture.http(conn, "GET / HTTP/1.1\nHost: h", "HTTP/1.1 200 OK", "x")
         self.assertIn("sendto", self.show("--dir", "out"))
+
+
+class Recorded(Case):
+    def test_all_in_all_formats(self):
+        """Every protocol there is, broken ones included: nothing fails, and all is well formed."""
+        for path in sorted(glob.glob(STREAMS + "/*.stream")):
+            self.capture.recorded(path)
+        self.assertGreater(self.capture.conns, 40)
+        for level in "-v", "-vv", "-vvv":
+            self.assertFalse(HIDDEN.search(self.show(level)))
+        lines = self.lines()
+        for one in ("GET http://example.com/next -> 200 OK, 2 B", "SELECT 2 -> 1 row",
+                    "LRANGE list 0 -1 -> [\"a\",\"b\",\"c\"]", "MX 10 mail.mx.test",
+                    "test.Service/Count -> OK, 1 messages out and 3 in", "WebSocket ping",
+                    "TLS 1.3", "INSERT INTO t VALUES (1, 'one'), (2, NULL) -> 2 affected"):
+            self.assertTrue([line for line in lines if one in line], one)
+        messages = self.messages()
+        self.assertGreater(len(messages), 500)
+        self.assertLess(len(self.messages("--method", "GET")), len(messages))
+        for options in [], ["--no-redact"]:
+            json.loads(self.run_it("export", "-t", "har", *options, self.path))
+            self.run_it("export", "-t", "html", *options, self.path)
+        curl = self.run_it("export", "-t", "curl", self.path)
+        subprocess.run(["bash", "-n", "-c", curl], check=True)
 
 
 class Picking(Case):
