@@ -12,6 +12,9 @@ static const char *const colors[] = {
 
 static const char plain[] = "\x1b[0m";
 
+/* A multiple of a hexdump's line. */
+#define PIECE (64U << 10)
+
 void line_paint(struct line *line, enum color color, const char *format, ...)
 {
 	struct buf *buf = out_buf(line->out);
@@ -62,4 +65,31 @@ void line_who(struct line *line, const char *comm, int32_t pid, int32_t tid)
 	if (tid != pid)
 		buf_addf(buf, "/%d", tid);
 	buf_addc(buf, ']');
+}
+
+/* Ends with a line, and is longer than PIECE only where a line is. */
+static size_t piece_of(const uint8_t *text, size_t len)
+{
+	const uint8_t *newline = len > PIECE ? memchr(text + PIECE, '\n', len - PIECE) : NULL;
+
+	return newline ? (size_t)(newline - text) + 1 : len;
+}
+
+void line_payload(struct line *line, const char *indent, const void *data, size_t len, bool hex)
+{
+	struct buf *buf = out_buf(line->out);
+	const uint8_t *bytes = data;
+
+	hex |= !payload_is_text(data, len);
+	for (size_t at = 0, n; at < len; at += n) {
+		n = len - at;
+		if (hex) {
+			n = n < PIECE ? n : PIECE;
+			payload_add_hex_part(buf, indent, data, at, at + n);
+		} else {
+			n = piece_of(bytes + at, n);
+			payload_add_text(buf, indent, bytes + at, n);
+		}
+		out_commit(line->out);
+	}
 }

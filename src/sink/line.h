@@ -27,6 +27,12 @@ void line_time(struct line *line, uint64_t ns);
 /* `comm[pid]`, or `comm[pid/tid]` where they differ. */
 void line_who(struct line *line, const char *comm, int32_t pid, int32_t tid);
 
+/*
+ * Lines of payload behind an indent (hexdump.h): as text where it is text and no hexdump is asked for.
+ * Handed on in pieces, so that a large one does not need several times its memory.
+ */
+void line_payload(struct line *line, const char *indent, const void *data, size_t len, bool hex);
+
 /* A text of somebody else's, escaped. */
 void line_clean(struct line *line, const char *text);
 

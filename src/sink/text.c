@@ -10,9 +10,6 @@
 
 #define INDENT "    "
 
-/* A multiple of a hexdump's line. */
-#define PIECE (64U << 10)
-
 struct text {
 	struct sink sink;
 	struct line line;
@@ -156,33 +153,6 @@ static void add_socket(struct text *text, const struct event *event)
 	buf_addc(buf, '\n');
 }
 
-/* Ends with a line, and is longer than PIECE only where a line is. */
-static size_t piece_of(const uint8_t *text, size_t len)
-{
-	const uint8_t *newline = len > PIECE ? memchr(text + PIECE, '\n', len - PIECE) : NULL;
-
-	return newline ? (size_t)(newline - text) + 1 : len;
-}
-
-/* In pieces, so that a large one does not need several times its memory. */
-static void add_payload(struct text *text, const struct event_data *data)
-{
-	struct buf *buf = out_buf(text->out);
-	bool hex = text->hex || !payload_is_text(data->payload, data->captured);
-
-	for (size_t at = 0, n; at < data->captured; at += n) {
-		n = data->captured - at;
-		if (hex) {
-			n = n < PIECE ? n : PIECE;
-			payload_add_hex_part(buf, INDENT, data->payload, at, at + n);
-		} else {
-			n = piece_of(data->payload + at, n);
-			payload_add_text(buf, INDENT, data->payload + at, n);
-		}
-		out_commit(text->out);
-	}
-}
-
 static void add_fds(struct buf *buf, const struct event_data *data)
 {
 	buf_adds(buf, " fds");
@@ -235,7 +205,7 @@ static void add_data(struct text *text, const struct event *event)
 	if (data->stack)
 		add_stack(text, data->stack);
 	if (!data->error)
-		add_payload(text, data);
+		line_payload(&text->line, INDENT, data->payload, data->captured, text->hex);
 }
 
 static void add_secret(struct text *text, const struct event *event)

@@ -115,17 +115,13 @@ void detail_add_fields(struct line *line, const struct message *message)
 
 static void add_content(struct line *line, struct span content, bool whole, size_t max)
 {
-	struct buf *buf = out_buf(line->out);
 	struct buf pretty auto_buf = { 0 };
-	struct span shown = span_cut(content, 0, max);
+	struct span shown = content;
 
 	if (whole && payload_is_text(content.data, content.len) && pretty_json(&pretty, content))
-		shown = span_cut(span_of(pretty.data, pretty.len), 0, max);
-	if (payload_is_text(shown.data, shown.len))
-		payload_add_text(buf, INDENT, shown.data, shown.len);
-	else
-		payload_add_hex(buf, INDENT, shown.data, shown.len);
-	out_commit(line->out);
+		shown = span_of(pretty.data, pretty.len);
+	shown = span_cut(shown, 0, max);
+	line_payload(line, INDENT, shown.data, shown.len, false);
 }
 
 void detail_add_body(struct line *line, const struct message *message, size_t max)
