@@ -62,15 +62,17 @@ static bool decode_group(const char *from, size_t padding, uint8_t to[3])
 
 bool base64_decode(struct buf *buf, size_t from)
 {
-	const char *in = buf->data + from;
-	char *out = buf->data + from;
 	size_t len = buf->len - from, padding = 0;
+	const char *in;
 	uint8_t bytes[3];
+	char *out;
 
+	/* There may be no memory at all then. */
 	if (!len)
 		return true;
 	if (len % 4)
 		return false;
+	in = out = buf->data + from;
 	if (in[len - 1] == '=')
 		padding = in[len - 2] == '=' ? 2 : 1;
 	for (size_t at = 0; at < len; at += 4) {

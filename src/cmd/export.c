@@ -5,6 +5,7 @@
 #include "store/reader.h"
 
 #include <stdio.h>
+#include <unistd.h>
 
 /* More than a call can be expected to move at once; what is longer needs --max-bytes. */
 #define PAYLOAD (256U << 20)
@@ -26,6 +27,7 @@ static const struct opt_row export_options[] = {
 static const struct opt_group groups[] = {
 	{ "What is read", export_options, 0 },
 	{ "What is kept", selection_options, AT(replay.selection) },
+	{ "Which messages are shown", picking_options, AT(replay.selection) },
 	{ "Output", output_options, AT(replay.output) },
 	{ 0 },
 };
@@ -47,11 +49,12 @@ static int export(const struct export_settings *settings, const char *file)
 		.file = file,
 		.payload_max = PAYLOAD,
 		.progress = true,
+		.fallback = { STDOUT_FILENO, "standard output", isatty(STDOUT_FILENO) },
 		.needs_whole = true,
 	};
 
-	if (!settings->replay.output.files.count) {
-		log_error("iotrace export: name the output with -o");
+	if (!settings->replay.output.files.count && !settings->replay.output.format) {
+		log_error("iotrace export: name the output with -o, or a format with -t");
 		return EXIT_IOTRACE_FAILED;
 	}
 	return replay_run(&replay);

@@ -3,12 +3,14 @@
 #include "base/log.h"
 #include "base/own.h"
 #include "sink/alerts.h"
-#include "sink/format.h"
 #include "sink/queue.h"
+#include "view/format.h"
+#include "view/view.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #define QUEUE_BYTES (64U << 20)
@@ -19,7 +21,18 @@ const struct opt_row output_options[] = {
 	{ OPT_LIST, 'o', "output", "FILE",
 	  "write there (repeatable); '-' is stdout, '|CMD' a command", AT(files) },
 	{ OPT_TEXT, 'f', "format", "FORMAT",
-	  "text, hex, jsonl, iot or pcapng, where no suffix says it", AT(format) },
+	  "text, calls, hex, jsonl, messages, iot, pcapng, har, html or curl, where no suffix says "
+	  "it",
+	  AT(format) },
+	{ OPT_TEXT, 't', "to", "FORMAT", "the same", AT(format) },
+	{ OPT_LEVEL, 'v', "verbose", NULL,
+	  "text: headers, too; -vv bodies, cut; -vvv whole; -vvvv every call", AT(verbose) },
+	{ OPT_FLAG, 'q', "quiet", NULL, "text: errors and totals only", AT(quiet) },
+	{ OPT_LIST, 0, "as", "PROTO:PORT", "what that port speaks, whatever it looks like",
+	  AT(as) },
+	{ OPT_FLAG, 0, "redact", NULL, "messages without secrets (the default for har, html)",
+	  AT(redact) },
+	{ OPT_FLAG, 0, "no-redact", NULL, "… with them", AT(no_redact) },
 	{ OPT_TEXT, 0, "color", "WHEN", "auto (the default), always or never", AT(color) },
 	{ OPT_FLAG, 0, "relative", NULL, "text: times since the first event", AT(relative) },
 	{ OPT_FLAG, 0, "compress", NULL, "compress captures (.iot) with zstd", AT(compress) },
@@ -57,13 +70,66 @@ static bool wants_color(const char *when, bool is_terminal)
 	return is_terminal;
 }
 
+static unsigned int columns_of(bool is_terminal)
+{
+	struct winsize size;
+
+	if (!is_terminal)
+		return 0;
+	for (int fd = STDERR_FILENO; fd >= 0; fd--)
+		if (!ioctl(fd, TIOCGWINSZ, &size) && size.ws_col)
+			return size.ws_col;
+	return 80;
+}
+
+/* Calls chosen by their bytes make no conversations: then text is of calls. */
+static int level_of(const struct pipeline *pipeline, const struct output_settings *settings)
+{
+	if (settings->quiet)
+		return LEVEL_QUIET;
+	if (!settings->verbose && pipeline->chosen_calls)
+		return LEVEL_CALLS;
+	return settings->verbose < LEVEL_CALLS ? settings->verbose : LEVEL_CALLS;
+}
+
+static void tell(void *ctx, const char *text)
+{
+	(void)ctx;
+	log_error("%s", text);
+}
+
+/* Options that a format of events cannot follow. */
+static int check_format(const struct format *format, const struct format_options *options)
+{
+	bool messages = format->messages && options->level < LEVEL_CALLS;
+
+	if (!messages && options->picking) {
+		log_error("--method, --url, --status, --host and --sql choose among messages; %s "
+			  "has calls",
+			  format->name);
+		return -1;
+	}
+	if (!messages && options->redact) {
+		log_error("--redact is for messages; %s has the bytes as they are", format->name);
+		return -1;
+	}
+	return 0;
+}
+
 /* Owns out. 0, or -1 after a message. */
-static int add_output(struct tee *tee, struct out *out, const struct format *format,
+static int add_output(struct pipeline *pipeline, struct out *out, const struct format *format,
 		      const struct output_settings *settings, bool is_terminal)
 {
 	struct format_options options = {
 		.color = wants_color(settings->color, is_terminal),
 		.relative = settings->relative,
+		.level = level_of(pipeline, settings),
+		.columns = columns_of(is_terminal),
+		.as = pipeline->as,
+		.as_count = settings->as.count,
+		.redact = settings->redact || (format->redacts && !settings->no_redact),
+		.picking = picking_is_empty(pipeline->picking) ? NULL : pipeline->picking,
+		.tell = tell,
 		.rotate = settings->rotate,
 		.pcap_plain = settings->pcap_plain,
 		.pcap_raw = settings->pcap_link && !strcmp(settings->pcap_link, "raw"),
@@ -74,13 +140,23 @@ static int add_output(struct tee *tee, struct out *out, const struct format *for
 		out_close(out);
 		return -1;
 	}
-	tee_add(tee, format->open(out, &options), out);
+	if (check_format(format, &options)) {
+		out_close(out);
+		return -1;
+	}
+	tee_add(pipeline->tee, format->open(out, &options), out);
 	return 0;
 }
 
 static const struct format *default_format(const struct output_settings *settings)
 {
 	return format_by_name(settings->format ? settings->format : "text");
+}
+
+void output_settings_done(struct output_settings *settings)
+{
+	opt_list_done(&settings->files);
+	opt_list_done(&settings->as);
 }
 
 bool output_uses_stdout(const struct output_settings *settings)
@@ -91,7 +167,7 @@ bool output_uses_stdout(const struct output_settings *settings)
 	return false;
 }
 
-static int add_files(struct tee *tee, const struct output_settings *settings)
+static int add_files(struct pipeline *pipeline, const struct output_settings *settings)
 {
 	for (size_t i = 0; i < settings->files.count; i++) {
 		const char *name = settings->files.items[i];
@@ -109,7 +185,7 @@ static int add_files(struct tee *tee, const struct output_settings *settings)
 		if (format_is_compressed(name) ||
 		    (settings->compress && !strcmp(format->name, "iot")))
 			out_compress(out);
-		if (add_output(tee, out, format, settings, out_is_terminal(out)))
+		if (add_output(pipeline, out, format, settings, out_is_terminal(out)))
 			return -1;
 	}
 	return 0;
@@ -150,26 +226,61 @@ static int check_settings(const struct output_settings *settings)
 	return 0;
 }
 
+/* PROTO:PORT. 0, or -1 after a message. */
+static int parse_as(struct pipeline *pipeline, const struct opt_list *list)
+{
+	pipeline->as = own_zalloc((list->count + 1) * sizeof(*pipeline->as));
+	for (size_t i = 0; i < list->count; i++) {
+		char *name = own_strdup(list->items[i]), *colon = strchr(name, ':'), *end = NULL;
+		unsigned long port = colon ? strtoul(colon + 1, &end, 10) : 0;
+
+		if (colon)
+			*colon = '\0';
+		pipeline->as[i] = (struct decode_as){ name, (uint16_t)port };
+		if (port && port <= UINT16_MAX && !*end && decode_is_protocol(name))
+			continue;
+		log_error("--as %s: it is a protocol and a port, as in http:8080", list->items[i]);
+		return -1;
+	}
+	return 0;
+}
+
+/* What the outputs have borrowed. */
+static void release(struct pipeline *pipeline)
+{
+	picking_free(pipeline->picking);
+	pipeline->picking = NULL;
+	for (struct decode_as *as = pipeline->as; as && as->protocol; as++)
+		free((char *)as->protocol);
+	free(pipeline->as);
+	pipeline->as = NULL;
+}
+
 /* A default output, in the format that -f says or the one that is named. */
 static int add_default(struct pipeline *pipeline, const struct output_settings *settings,
 		       const struct pipeline_default *fallback, const char *format)
 {
-	return add_output(pipeline->tee, out_from_fd(fallback->fd, fallback->name),
+	return add_output(pipeline, out_from_fd(fallback->fd, fallback->name),
 			  format ? format_by_name(format) : default_format(settings), settings,
 			  fallback->is_terminal);
 }
 
 /* The outputs that -o names. -1 after a message. */
-static int open_outputs(struct pipeline *pipeline, const struct output_settings *settings)
+static int open_outputs(struct pipeline *pipeline, const struct output_settings *settings,
+			const struct selection_settings *wanted)
 {
 	pipeline->tee = tee_new(report, pipeline);
-	return check_settings(settings) ? -1 : add_files(pipeline->tee, settings);
+	pipeline->picking = picking_make(wanted);
+	if (!pipeline->picking || check_settings(settings) || parse_as(pipeline, &settings->as))
+		return -1;
+	return add_files(pipeline, settings);
 }
 
 static int give_up(struct pipeline *pipeline, struct selection *selection)
 {
 	sink_finish(tee_sink(pipeline->tee));
 	selection_free(selection);
+	release(pipeline);
 	return -1;
 }
 
@@ -191,14 +302,15 @@ static int add_live(struct pipeline *pipeline, const struct output_settings *set
 }
 
 int pipeline_open(struct pipeline *pipeline, const struct output_settings *settings,
-		  struct selection *selection)
+		  const struct selection_settings *wanted, struct selection *selection)
 {
 	struct queue_options queue = { .bytes = settings->queue ? settings->queue : QUEUE_BYTES,
 				       .drop = settings->drop,
 				       .idle = pipeline_flush,
 				       .idle_ctx = pipeline };
 
-	if (open_outputs(pipeline, settings) || add_live(pipeline, settings))
+	pipeline->chosen_calls = selection_chooses_calls(selection);
+	if (open_outputs(pipeline, settings, wanted) || add_live(pipeline, settings))
 		return give_up(pipeline, selection);
 	pipeline->sink =
 		queue_new(&queue, select_new(selection,
@@ -207,11 +319,13 @@ int pipeline_open(struct pipeline *pipeline, const struct output_settings *setti
 }
 
 int pipeline_open_replay(struct pipeline *pipeline, const struct output_settings *settings,
-			 struct selection *selection, const struct pipeline_default *fallback)
+			 const struct selection_settings *wanted, struct selection *selection,
+			 const struct pipeline_default *fallback)
 {
 	bool shown = !settings->files.count;
 
-	if (open_outputs(pipeline, settings) ||
+	pipeline->chosen_calls = selection_chooses_calls(selection);
+	if (open_outputs(pipeline, settings, wanted) ||
 	    (shown && add_default(pipeline, settings, fallback, NULL)))
 		return give_up(pipeline, selection);
 	pipeline->quiet = shown;
@@ -236,4 +350,5 @@ void pipeline_finish(struct pipeline *pipeline)
 {
 	sink_finish(pipeline->sink);
 	pipeline->sink = NULL;
+	release(pipeline);
 }

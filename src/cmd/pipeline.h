@@ -3,6 +3,8 @@
 #define CMD_PIPELINE_H
 
 #include "cmd/opt.h"
+#include "cmd/selection.h"
+#include "decode/decode.h"
 #include "event/sink.h"
 #include "sink/select.h"
 #include "sink/tally.h"
@@ -12,6 +14,10 @@
 struct output_settings {
 	struct opt_list files; /* -o */
 	const char *format;    /* -f */
+	int verbose;
+	bool quiet;
+	struct opt_list as;
+	bool redact, no_redact;
 	const char *color;
 	bool relative;
 	bool compress;
@@ -28,6 +34,8 @@ struct output_settings {
 extern const struct opt_row output_options[];
 extern const struct opt_row live_output_options[];
 
+void output_settings_done(struct output_settings *settings);
+
 /* True if the events go to standard output. */
 bool output_uses_stdout(const struct output_settings *settings);
 
@@ -36,15 +44,18 @@ struct pipeline {
 	struct sink *sink;        /* where the events are to be emitted */
 	bool failed;              /* after pipeline_finish: an output is not complete */
 	struct tee *tee;
-	bool quiet; /* that a reader has gone away is its own affair */
+	bool quiet;           /* that a reader has gone away is its own affair */
+	bool chosen_calls;    /* events are selected by what makes no whole conversations */
+	struct decode_as *as; /* of --as, ends with an empty one */
+	struct picking *picking;
 };
 
 /*
- * Opens all outputs and starts the output thread; takes the selection. 0, or -1 after a message; then
+ * Opens all outputs and starts the output thread; takes the selection, which was made of what is wanted. 0, or -1 after a message; then
  * nothing is left open. The pipeline must stay where it is until it is finished.
  */
 int pipeline_open(struct pipeline *pipeline, const struct output_settings *settings,
-		  struct selection *selection);
+		  const struct selection_settings *wanted, struct selection *selection);
 
 /* Where a capture is shown if no -o says otherwise. */
 struct pipeline_default {
@@ -55,7 +66,8 @@ struct pipeline_default {
 
 /* The same for the events of a capture: they keep their numbers, and there is no thread. */
 int pipeline_open_replay(struct pipeline *pipeline, const struct output_settings *settings,
-			 struct selection *selection, const struct pipeline_default *fallback);
+			 const struct selection_settings *wanted, struct selection *selection,
+			 const struct pipeline_default *fallback);
 
 /* True when nobody wants more: all outputs have failed. */
 bool pipeline_is_dead(const struct pipeline *pipeline);

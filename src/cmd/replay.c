@@ -152,7 +152,8 @@ int replay_run(const struct replay *replay)
 	}
 	if (!reader)
 		selection_free(selection);
-	else if (!pipeline_open_replay(&pipeline, &settings->output, selection, &replay->fallback))
+	else if (!pipeline_open_replay(&pipeline, &settings->output, &settings->selection,
+				       selection, &replay->fallback))
 		result = run(replay, reader, &pipeline);
 	reader_free(reader);
 	return result;
@@ -169,6 +170,6 @@ const char *replay_file(const struct opt_list *words, const char *command)
 
 void replay_settings_done(struct replay_settings *settings)
 {
-	opt_list_done(&settings->output.files);
+	output_settings_done(&settings->output);
 	selection_settings_done(&settings->selection);
 }

@@ -18,6 +18,18 @@ const struct opt_row selection_options[] = {
 	{ .kind = OPT_END },
 };
 
+/* The names are those of picking_add. */
+const struct opt_row picking_options[] = {
+	{ OPT_LIST, 0, "method", "METHOD", "only requests with that method", AT(method) },
+	{ OPT_LIST, 0, "url", "REGEX", "only requests of URLs that match", AT(url) },
+	{ OPT_LIST, 0, "status", "STATUS[-STATUS]", "only answers with it: 404, 500-, 4xx",
+	  AT(status) },
+	{ OPT_LIST, 0, "host", "NAME", "only requests to that host; *.NAME: and all below it",
+	  AT(host) },
+	{ OPT_LIST, 0, "sql", "REGEX", "only statements that match", AT(sql) },
+	{ .kind = OPT_END },
+};
+
 static const struct opt_list *list_of(const struct selection_settings *settings,
 				      const struct opt_row *row)
 {
@@ -42,8 +54,32 @@ struct selection *selection_make(const struct selection_settings *settings)
 	return selection;
 }
 
+struct picking *picking_make(const struct selection_settings *settings)
+{
+	struct picking *picking = picking_new();
+
+	for (const struct opt_row *row = picking_options; row->kind != OPT_END; row++) {
+		const struct opt_list *list = list_of(settings, row);
+
+		for (size_t i = 0; i < list->count; i++) {
+			if (picking_add(picking, row->name, list->items[i]))
+				continue;
+			log_error("--%s: '%s' is no %s", row->name, list->items[i], row->arg);
+			picking_free(picking);
+			return NULL;
+		}
+	}
+	return picking;
+}
+
+static void done(struct selection_settings *settings, const struct opt_row *rows)
+{
+	for (const struct opt_row *row = rows; row->kind != OPT_END; row++)
+		opt_list_done((struct opt_list *)((char *)settings + row->offset));
+}
+
 void selection_settings_done(struct selection_settings *settings)
 {
-	for (const struct opt_row *row = selection_options; row->kind != OPT_END; row++)
-		opt_list_done((struct opt_list *)((char *)settings + row->offset));
+	done(settings, selection_options);
+	done(settings, picking_options);
 }

@@ -29,6 +29,7 @@ static const struct opt_row show_options[] = {
 static const struct opt_group groups[] = {
 	{ "What is read", show_options, 0 },
 	{ "What is kept", selection_options, AT(replay.selection) },
+	{ "Which messages are shown", picking_options, AT(replay.selection) },
 	{ "Output", output_options, AT(replay.output) },
 	{ 0 },
 };

@@ -90,6 +90,7 @@ static const struct opt_group groups[] = {
 	{ "What is traced", target_options, 0 },
 	{ "What is captured", capture_options, 0 },
 	{ "What is kept", selection_options, AT(selection) },
+	{ "Which messages are shown", picking_options, AT(selection) },
 	{ "Output", output_options, AT(output) },
 	{ "While it runs", live_output_options, AT(output) },
 	{ "The program", program_options, 0 },
@@ -397,7 +398,8 @@ static int run(struct trace *trace, int argc, char **argv, char **program)
 		selection_free(selection);
 		return spawn_failed(trace->program, &error);
 	}
-	if (pipeline_open(&trace->pipeline, &trace->settings->output, selection)) {
+	if (pipeline_open(&trace->pipeline, &trace->settings->output, &trace->settings->selection,
+			  selection)) {
 		tracer_abandon(trace->tracer);
 		return EXIT_IOTRACE_FAILED;
 	}
@@ -456,7 +458,7 @@ int trace_main(int argc, char **argv)
 	opt_list_done(&settings.probes);
 	opt_list_done(&settings.targets.pids);
 	opt_list_done(&settings.targets.names);
-	opt_list_done(&settings.output.files);
+	output_settings_done(&settings.output);
 	selection_settings_done(&settings.selection);
 	return result;
 }

@@ -38,7 +38,9 @@ void channel_content(struct channel *channel, struct message *message, struct sp
 	size_t max = channel_body_max(channel), room;
 
 	room = max > body->kept.len && !body->cut ? max - body->kept.len : 0;
-	if (room > KEPT_MAX - channel->kept)
+	if (channel->kept >= KEPT_MAX)
+		room = 0;
+	else if (room > KEPT_MAX - channel->kept)
 		room = KEPT_MAX - channel->kept;
 	if (room > content.len)
 		room = content.len;
@@ -86,7 +88,8 @@ void channel_settle(struct channel *channel, struct message *message)
 	body->settled = true;
 	channel->kept -= body->kept.len;
 	body->len = body->wire;
-	if (body->kept.len && body->coding && coding_is_any(span_text(body->coding)))
+	if (channel_body_max(channel) >= CODING_WORTH && body->kept.len && body->coding &&
+	    coding_is_any(span_text(body->coding)))
 		undo_coding(body, channel_body_max(channel));
 }
 
@@ -98,6 +101,12 @@ void channel_emit(struct channel *channel, struct message *message)
 	if (!message->origin && channel->conversation->origin)
 		message->origin = origin_ref(channel->conversation->origin);
 	message->number = ++decode->messages;
+	/* Its exchange keeps it. */
+	if (message->refs > 1 && message->exchange && message->kind <= MESSAGE_RESPONSE &&
+	    !message->body.held) {
+		message->body.held = message->body.kept.len;
+		channel->kept += message->body.held;
+	}
 	message_sink_message(decode->sink, message);
 	message_unref(message);
 }
@@ -133,8 +142,18 @@ void channel_response(struct exchange *exchange, struct message *response)
 	exchange->response = message_ref(response);
 }
 
+static void release_held(struct channel *channel, struct message *message)
+{
+	if (!message)
+		return;
+	channel->kept -= message->body.held;
+	message->body.held = 0;
+}
+
 void channel_exchange_emit(struct channel *channel, struct exchange *exchange)
 {
+	release_held(channel, exchange->request);
+	release_held(channel, exchange->response);
 	message_sink_exchange(decode_of(channel)->sink, exchange);
 	exchange_unref(exchange);
 }

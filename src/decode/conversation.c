@@ -126,9 +126,17 @@ void conversation_end(struct conversation *conversation, enum event_dir dir)
 
 static const char *end_of(const struct channel *channel)
 {
-	if (channel->sides[DIR_OUT].ended && channel->sides[DIR_IN].ended)
+	if (channel->conversation->closed ||
+	    (channel->sides[DIR_OUT].ended && channel->sides[DIR_IN].ended))
 		return "the connection was closed";
 	return "the recording ended";
+}
+
+void conversation_close(struct conversation *conversation)
+{
+	if (conversation)
+		conversation->closed = true;
+	conversation_free(conversation);
 }
 
 void conversation_free(struct conversation *conversation)

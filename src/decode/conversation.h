@@ -16,6 +16,7 @@ struct conversation {
 	struct channel wire;
 	struct channel *plain; /* NULL: no plaintext was seen */
 	struct origin *origin; /* of the last event */
+	bool closed;
 };
 
 #endif

@@ -65,6 +65,7 @@ void conversation_gap(struct conversation *conversation, enum event_layer layer,
 void conversation_end(struct conversation *conversation, enum event_dir dir);
 
 /* The connection is closed, or we stop: emits what is not complete, and releases. NULL is fine. */
+void conversation_close(struct conversation *conversation);
 void conversation_free(struct conversation *conversation);
 
 #endif

@@ -29,7 +29,7 @@
 /* A single value (argument, row, parameter) as it is kept in a message. */
 #define VALUE_MAX (16U << 10)
 
-/* Bodies of all messages of a layer that are not complete yet. */
+/* Bodies of all messages of a layer that are not complete yet, or whose exchanges are not. */
 #define KEPT_MAX (64U << 20)
 
 /* Requests without their answers; the oldest is given up for one more. */
@@ -55,5 +55,8 @@
 #define CODING_RATIO 200U
 #define CODING_GRACE (1U << 20)
 #define CODINGS_MAX  4U
+
+/* Who keeps less of a body does not want to read it: it is not decoded. */
+#define CODING_WORTH 1024U
 
 #endif

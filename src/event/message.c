@@ -26,7 +26,8 @@ const char *const message_kind_names[MESSAGE_KINDS] = {
 	[MESSAGE_NOTE] = "note",
 };
 
-const char *const message_flag_names[MESSAGE_FLAGS] = { "interim", "pushed", "cut", "truncated" };
+const char *const message_flag_names[MESSAGE_FLAGS] = { "interim", "pushed", "cut", "truncated",
+							"redacted" };
 
 const struct attr_row attr_rows[ATTR_KEYS] = {
 	[ATTR_VERSION] = { "version", SHAPE_TEXT },
@@ -293,6 +294,7 @@ void exchange_unref(struct exchange *exchange)
 		return;
 	message_unref(exchange->request);
 	message_unref(exchange->response);
+	origin_unref(exchange->peer);
 	free(exchange);
 }
 

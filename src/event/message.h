@@ -120,12 +120,13 @@ struct origin {
 };
 
 enum message_flag {
-	MESSAGE_INTERIM = 1U << 0,  /* HTTP 1xx: the response is still to come */
-	MESSAGE_PUSHED = 1U << 1,   /* an HTTP/2 request that the server made */
-	MESSAGE_CUT = 1U << 2,      /* not all of it is here: `why` */
-	MESSAGE_TRUNCATED = 1U << 3 /* all was seen, but not all is kept: attributes or seqs */
+	MESSAGE_INTERIM = 1U << 0,   /* HTTP 1xx: the response is still to come */
+	MESSAGE_PUSHED = 1U << 1,    /* an HTTP/2 request that the server made */
+	MESSAGE_CUT = 1U << 2,       /* not all of it is here: `why` */
+	MESSAGE_TRUNCATED = 1U << 3, /* all was seen, but not all is kept: attributes or seqs */
+	MESSAGE_REDACTED = 1U << 4   /* secrets were taken out */
 };
-#define MESSAGE_FLAGS 4
+#define MESSAGE_FLAGS 5
 
 /* The payload: what the protocol carries for somebody else. */
 struct body {
@@ -138,6 +139,7 @@ struct body {
 	bool decoded; /* the coding has been undone */
 	bool cut;     /* kept has less than all of it */
 	bool settled; /* the decoder is done with it */
+	size_t held;  /* bytes that the decoder still counts, while its exchange is not complete */
 };
 
 /* Events that a message came from: runs of consecutive seqs. */
@@ -180,6 +182,29 @@ struct exchange {
 	struct message *response;
 	uint64_t parts[DIRS]; /* messages within it beside those two (gRPC), by direction */
 	const char *why;
+	/* The other end of the connection, where that is traced, too; NULL: it is not. What that end
+	 * saw of the exchange is left out. */
+	struct origin *peer;
+};
+
+/* What became of one connection, told when it is over. Borrowed from who tells it. */
+struct connection {
+	uint64_t number;       /* from 1, in the order of their ends */
+	struct origin *origin; /* who had this end; fd -1 where that is not known */
+	struct origin *peer;   /* who had the other one; NULL: not traced */
+	bool accepted;         /* by a listening socket, or so it seems */
+	bool datagram;
+	uint64_t first, last;         /* times of its first and last event */
+	uint64_t bytes[LAYERS][DIRS]; /* as many as were seen */
+	uint64_t lost;                /* gaps */
+	uint64_t exchanges;           /* without the TLS handshake */
+	uint64_t messages;            /* understood, beside those of exchanges */
+	uint32_t protocols;           /* a bit for each enum protocol that was decoded */
+	uint64_t undecoded[DIRS];     /* bytes that no decoder understood */
+	struct message *hellos[2];    /* the TLS client's and server's; NULL: none */
+	const char *why;              /* why something was not decoded; NULL: nothing to say */
+	struct message *note;         /* the first that a decoder had for the user; NULL: none */
+	int error;                    /* errno of the call that failed last; 0: none */
 };
 
 #define MESSAGE_SEQ_RUNS_MAX 4096

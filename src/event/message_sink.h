@@ -14,6 +14,8 @@ struct message_sink {
 	void (*message)(struct message_sink *sink, struct message *message);
 	/* Every exchange, after both of its messages. NULL: not wanted. */
 	void (*exchange)(struct message_sink *sink, struct exchange *exchange);
+	/* Every connection, when it is over, after all its exchanges. NULL: not wanted. */
+	void (*connection)(struct message_sink *sink, const struct connection *connection);
 	/* Writes out what is left and releases the sink. 0 or the first -errno. */
 	int (*finish)(struct message_sink *sink);
 };
@@ -34,6 +36,13 @@ static inline void message_sink_exchange(struct message_sink *sink, struct excha
 {
 	if (sink->exchange)
 		sink->exchange(sink, exchange);
+}
+
+static inline void message_sink_connection(struct message_sink *sink,
+					   const struct connection *connection)
+{
+	if (sink->connection)
+		sink->connection(sink, connection);
 }
 
 #endif

@@ -5,6 +5,8 @@
 #include "base/json.h"
 #include "base/utf8.h"
 
+#include <string.h>
+
 void message_json_add_bytes(struct buf *buf, struct span bytes)
 {
 	if (utf8_valid(bytes.data, bytes.len)) {
@@ -179,6 +181,18 @@ void message_json_add(struct buf *buf, const struct message *message)
 	buf_addc(buf, '}');
 }
 
+static void add_peer(struct buf *buf, const struct origin *peer)
+{
+	if (!peer)
+		return;
+	json_add_key(buf, "peer");
+	buf_addc(buf, '{');
+	json_add_int_member(buf, "pid", peer->pid);
+	json_add_text_member(buf, "comm", peer->comm);
+	json_add_uint_member(buf, "conn", peer->conn);
+	buf_addc(buf, '}');
+}
+
 static void add_half(struct buf *buf, const char *key, const struct message *message)
 {
 	if (message)
@@ -202,7 +216,64 @@ void exchange_json_add(struct buf *buf, const struct exchange *exchange)
 		buf_addf(buf, "{\"out\":%lu,\"in\":%lu}", exchange->parts[DIR_OUT],
 			 exchange->parts[DIR_IN]);
 	}
+	add_peer(buf, exchange->peer);
 	if (exchange->why)
 		json_add_text_member(buf, "why", exchange->why);
+	buf_addc(buf, '}');
+}
+
+static void add_pair(struct buf *buf, const char *key, const uint64_t numbers[DIRS])
+{
+	if (!numbers[DIR_OUT] && !numbers[DIR_IN])
+		return;
+	json_add_key(buf, key);
+	buf_addf(buf, "{\"out\":%lu,\"in\":%lu}", numbers[DIR_OUT], numbers[DIR_IN]);
+}
+
+static void add_protocols(struct buf *buf, uint32_t protocols)
+{
+	const char *comma = "";
+
+	json_add_key(buf, "protocols");
+	buf_addc(buf, '[');
+	for (unsigned int i = 0; i < PROTOCOLS; i++) {
+		if (!(protocols & 1U << i))
+			continue;
+		buf_addf(buf, "%s\"%s\"", comma, protocol_names[i]);
+		comma = ",";
+	}
+	buf_addc(buf, ']');
+}
+
+void connection_json_add(struct buf *buf, const struct connection *connection)
+{
+	const struct origin *origin = connection->origin;
+	const char *error = connection->error ? strerrorname_np(connection->error) : NULL;
+
+	buf_addc(buf, '{');
+	json_add_text_member(buf, "type", "connection");
+	json_add_uint_member(buf, "number", connection->number);
+	json_add_int_member(buf, "pid", origin->pid);
+	json_add_text_member(buf, "comm", origin->comm);
+	json_add_uint_member(buf, "conn", origin->conn);
+	if (event_proto_names[origin->proto])
+		json_add_text_member(buf, "proto", event_proto_names[origin->proto]);
+	add_addr(buf, "local", &origin->local);
+	add_addr(buf, "remote", &origin->remote);
+	add_flag(buf, "accepted", connection->accepted);
+	json_add_uint_member(buf, "first", connection->first);
+	json_add_uint_member(buf, "last", connection->last);
+	add_pair(buf, "wire", connection->bytes[LAYER_WIRE]);
+	add_pair(buf, "plain", connection->bytes[LAYER_PLAIN]);
+	add_protocols(buf, connection->protocols);
+	json_add_uint_member(buf, "exchanges", connection->exchanges);
+	add_pair(buf, "undecoded", connection->undecoded);
+	if (connection->lost)
+		json_add_uint_member(buf, "lost", connection->lost);
+	add_peer(buf, connection->peer);
+	if (connection->why)
+		json_add_text_member(buf, "why", connection->why);
+	if (error)
+		json_add_text_member(buf, "error", error);
 	buf_addc(buf, '}');
 }

@@ -18,7 +18,8 @@ struct value {
 	struct match *match;
 };
 
-enum scope { SCOPE_PROCESS, SCOPE_SOCKET, SCOPE_DATA };
+/* SCOPE_CALL: data as well, but it tears what one connection says apart. */
+enum scope { SCOPE_PROCESS, SCOPE_SOCKET, SCOPE_DATA, SCOPE_CALL };
 
 struct criterion {
 	const char *name;
@@ -212,10 +213,10 @@ static const struct criterion criteria[] = {
 	{ "fd", SCOPE_SOCKET, parse_range, holds_fd },
 	{ "port", SCOPE_SOCKET, parse_port, holds_port },
 	{ "peer", SCOPE_SOCKET, parse_peer, holds_peer },
-	{ "dir", SCOPE_DATA, parse_dir, holds_dir },
+	{ "dir", SCOPE_CALL, parse_dir, holds_dir },
 	{ "layer", SCOPE_DATA, parse_layer, holds_layer },
-	{ "size", SCOPE_DATA, parse_least, holds_size },
-	{ "match", SCOPE_DATA, parse_match, holds_match },
+	{ "size", SCOPE_CALL, parse_least, holds_size },
+	{ "match", SCOPE_CALL, parse_match, holds_match },
 };
 
 #define CRITERIA (sizeof(criteria) / sizeof(criteria[0]))
@@ -278,6 +279,14 @@ bool selection_add(struct selection *selection, const char *name, const char *te
 	return false;
 }
 
+bool selection_chooses_calls(const struct selection *selection)
+{
+	for (size_t i = 0; i < CRITERIA; i++)
+		if (criteria[i].scope == SCOPE_CALL && selection->values[i].count)
+			return true;
+	return false;
+}
+
 bool selection_is_empty(const struct selection *selection)
 {
 	for (size_t i = 0; i < CRITERIA; i++)
@@ -294,6 +303,7 @@ static bool in_scope(enum scope scope, const struct event *event)
 	case SCOPE_SOCKET:
 		return event->type == EVENT_DATA || event->type == EVENT_SOCKET;
 	case SCOPE_DATA:
+	case SCOPE_CALL:
 		return event->type == EVENT_DATA;
 	}
 	return false;

@@ -21,6 +21,9 @@ void selection_free(struct selection *selection);
  */
 bool selection_add(struct selection *selection, const char *name, const char *value);
 
+/* True where it chooses among the calls of one connection: dir, size, match. */
+bool selection_chooses_calls(const struct selection *selection);
+
 bool selection_is_empty(const struct selection *selection);
 bool selection_keeps(const struct selection *selection, const struct event *event);
 

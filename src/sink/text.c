@@ -3,91 +3,35 @@
 #include "base/own.h"
 #include "sink/format.h"
 #include "sink/hexdump.h"
+#include "sink/line.h"
 
 #include <signal.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #define INDENT "    "
 
-/* A multiple of a hexdump's line. */
-#define PIECE (64U << 10)
-
 struct text {
 	struct sink sink;
+	struct line line;
 	struct out *out;
 	bool hex;
-	bool color;
-	bool relative;
-	uint64_t first; /* time of the first event */
 };
 
-enum color { COLOR_DIM, COLOR_OUT, COLOR_IN, COLOR_BAD, COLOR_NAME };
-
-static const char *const colors[] = {
-	[COLOR_DIM] = "\x1b[2m",  [COLOR_OUT] = "\x1b[32m", [COLOR_IN] = "\x1b[36m",
-	[COLOR_BAD] = "\x1b[31m", [COLOR_NAME] = "\x1b[1m",
-};
-
-static void paint(struct text *text, enum color color, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
-
-static void paint(struct text *text, enum color color, const char *format, ...)
-{
-	struct buf *buf = out_buf(text->out);
-	va_list args;
-
-	if (text->color)
-		buf_adds(buf, colors[color]);
-	va_start(args, format);
-	buf_addv(buf, format, args);
-	va_end(args);
-	if (text->color)
-		buf_adds(buf, "\x1b[0m");
-}
+#define paint(text, ...) line_paint(&(text)->line, __VA_ARGS__)
 
 static void add_clean(struct buf *buf, const char *name)
 {
 	payload_add_line(buf, name, strlen(name));
 }
 
-static void add_time(struct text *text, uint64_t ns)
-{
-	time_t seconds = (time_t)(ns / 1000000000U);
-	struct tm tm;
-
-	if (text->relative) {
-		/* A clock can be set back. */
-		ns = ns > text->first ? ns - text->first : 0;
-		paint(text, COLOR_DIM, "%4lu.%06u", ns / 1000000000U,
-		      (unsigned int)(ns % 1000000000U / 1000U));
-	} else {
-		localtime_r(&seconds, &tm);
-		paint(text, COLOR_DIM, "%02d:%02d:%02d.%06u", tm.tm_hour, tm.tm_min, tm.tm_sec,
-		      (unsigned int)(ns % 1000000000U / 1000U));
-	}
-	buf_addc(out_buf(text->out), ' ');
-}
-
 static void add_who(struct text *text, const struct event *event)
 {
-	struct buf *buf = out_buf(text->out);
-
 	if (!event->pid) {
-		buf_adds(buf, "iotrace: ");
+		buf_adds(out_buf(text->out), "iotrace: ");
 		return;
 	}
-	if (text->color)
-		buf_adds(buf, colors[COLOR_NAME]);
-	add_clean(buf, event->comm);
-	if (text->color)
-		buf_adds(buf, "\x1b[0m");
-	buf_addf(buf, "[%d", event->pid);
-	if (event->tid != event->pid)
-		buf_addf(buf, "/%d", event->tid);
-	buf_adds(buf, "] ");
+	line_who(&text->line, event->comm, event->pid, event->tid);
+	buf_addc(out_buf(text->out), ' ');
 }
 
 static void add_strings(struct buf *buf, const struct event_strings *strings)
@@ -209,33 +153,6 @@ static void add_socket(struct text *text, const struct event *event)
 	buf_addc(buf, '\n');
 }
 
-/* Ends with a line, and is longer than PIECE only where a line is. */
-static size_t piece_of(const uint8_t *text, size_t len)
-{
-	const uint8_t *newline = len > PIECE ? memchr(text + PIECE, '\n', len - PIECE) : NULL;
-
-	return newline ? (size_t)(newline - text) + 1 : len;
-}
-
-/* In pieces, so that a large one does not need several times its memory. */
-static void add_payload(struct text *text, const struct event_data *data)
-{
-	struct buf *buf = out_buf(text->out);
-	bool hex = text->hex || !payload_is_text(data->payload, data->captured);
-
-	for (size_t at = 0, n; at < data->captured; at += n) {
-		n = data->captured - at;
-		if (hex) {
-			n = n < PIECE ? n : PIECE;
-			payload_add_hex_part(buf, INDENT, data->payload, at, at + n);
-		} else {
-			n = piece_of(data->payload + at, n);
-			payload_add_text(buf, INDENT, data->payload + at, n);
-		}
-		out_commit(text->out);
-	}
-}
-
 static void add_fds(struct buf *buf, const struct event_data *data)
 {
 	buf_adds(buf, " fds");
@@ -288,7 +205,7 @@ static void add_data(struct text *text, const struct event *event)
 	if (data->stack)
 		add_stack(text, data->stack);
 	if (!data->error)
-		add_payload(text, data);
+		line_payload(&text->line, INDENT, data->payload, data->captured, text->hex);
 }
 
 static void add_secret(struct text *text, const struct event *event)
@@ -347,9 +264,9 @@ static void text_emit(struct sink *sink, struct event *event)
 {
 	struct text *text = (struct text *)sink;
 
-	if (!text->first)
-		text->first = event->time;
-	add_time(text, event->time);
+	if (!text->line.first)
+		text->line.first = event->time;
+	line_time(&text->line, event->time);
 	add_who(text, event);
 	add_body[event->type](text, event);
 	out_end_record(text->out);
@@ -370,8 +287,8 @@ struct sink *text_new(struct out *out, const struct format_options *options)
 
 	text->sink = (struct sink){ text_emit, text_finish };
 	text->out = out;
-	text->color = options->color;
-	text->relative = options->relative;
+	text->line =
+		(struct line){ .out = out, .color = options->color, .relative = options->relative };
 	return &text->sink;
 }
 

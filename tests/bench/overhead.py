@@ -80,6 +80,9 @@ def modes(iotrace, out):
         'strace-pin': Mode('strace-pin', ['taskset', '-c', '0'] + STRACE),
         'iotrace': Mode('iotrace', [iotrace, '-o', out, '--']),
         'stop': Mode('stop', [iotrace, '--engine', 'stop', '-o', out, '--']),
+        # What decoding costs: the view of conversations, and calls as text.
+        'text': Mode('text', [iotrace, '-o', out + '.txt', '--']),
+        'calls': Mode('calls', [iotrace, '-vvvv', '-o', out + '.txt', '--']),
         'iotrace-pin': Mode('iotrace-pin', [iotrace, '--pin', '-o', out, '--']),
         'strace-p': Mode('strace-p', attach=STRACE_P + ['-p']),
         'iotrace-p': Mode('iotrace-p', attach=[iotrace, '-o', out, '-p']),
@@ -376,7 +379,7 @@ def main():
         all_modes = modes(iotrace, out)
         chosen = [all_modes[m] for m in args.modes.split(',')]
         work = Work(directory, binaries)
-        print(f'{"load":10} {"mode":12} {"median":>12} {"of native":>10}  of native, each   stops')
+        print(f'{"load":10} {"mode":10} {"median":>12} {"of native":>10}  of native, each   stops')
         for name in (args.only.split(',') if args.only else LOADS):
             if name == 'call':
                 continue
@@ -403,12 +406,12 @@ def main():
                 if not mine:
                     continue
                 ratios = [r / n for r, n in zip(mine, rates[chosen[0].name])]
-                print(f'{name:10} {mode.name:12} {statistics.median(mine):12.1f} '
+                print(f'{name:10} {mode.name:10} {statistics.median(mine):12.1f} '
                       f'{statistics.median(ratios):10.3f}  '
                       f'{" ".join(f"{r:.3f}" for r in ratios)}   {tails.get(mode.name, "")}', flush=True)
             if name == 'bulk' and rates['native']:
                 native = statistics.median(rates['native'])
-                print(f'{"":10} {"bound":12} {bulk_bound(native, outs):12.1f}             '
+                print(f'{"":10} {"bound":10} {bulk_bound(native, outs):12.1f}             '
                       'native and plain writes of the same bytes')
         if not args.only or 'call' in args.only.split(','):
             per_call(iotrace, binaries, out)

@@ -5,7 +5,7 @@
  */
 #include "base/addr.h"
 #include "base/clock.h"
-#include "sink/format.h"
+#include "view/format.h"
 
 #include <stdio.h>
 #include <stdlib.h>

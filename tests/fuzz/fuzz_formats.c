@@ -1,7 +1,8 @@
 /* Any capture in all formats; for packets, through the assembler of streams, both layers. */
 #include "fuzz.h"
-#include "sink/format.h"
 #include "store/reader.h"
+#include "view/format.h"
+#include "view/view.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -12,9 +13,13 @@
 
 static struct sink *open_sink(const struct format *format, int fd, bool plain)
 {
-	const struct format_options options = {
-		.color = plain, .relative = plain, .pcap_plain = plain, .pcap_raw = plain
-	};
+	const struct format_options options = { .color = plain,
+						.relative = plain,
+						.pcap_plain = plain,
+						.pcap_raw = plain,
+						.redact = plain,
+						.level = plain ? LEVEL_WHOLE : LEVEL_LINES,
+						.columns = plain ? 100 : 0 };
 
 	return format->open(out_from_fd(fd, "null"), &options);
 }

@@ -35,7 +35,7 @@ def iotrace(*argv, status=0, stdin=subprocess.DEVNULL, message="", **more):
 
 
 def trace(*options, count=20):
-    return iotrace(*options, "--", *TALKER, str(count))
+    return iotrace("-vvvv", *options, "--", *TALKER, str(count))
 
 
 def read(name):
@@ -50,7 +50,7 @@ def write(name, data):
 
 
 def show(*argv, **more):
-    return iotrace("show", *argv, **more)
+    return iotrace("show", "-vvvv", *argv, **more)
 
 
 def parts(name):
@@ -106,12 +106,12 @@ def follow():
     """Shown while it is being written, to its end."""
     for name in "f.iot", "f.iot.zst", "f.jsonl":
         tracer = subprocess.Popen(
-            [IOTRACE, "-o", path(name), "-o", path("f.txt"), "--", *TALKER, "3"],
+            [IOTRACE, "-vvvv", "-o", path(name), "-o", path("f.txt"), "--", *TALKER, "3"],
             stdin=subprocess.PIPE)
         until = time.monotonic() + PATIENCE
         while not os.path.exists(path(name)) and time.monotonic() < until:
             time.sleep(0.01)
-        follower = subprocess.Popen([IOTRACE, "show", "--follow", path(name)],
+        follower = subprocess.Popen([IOTRACE, "show", "-vvvv", "--follow", path(name)],
                                     stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         await_output(follower, b"question 0")
         for _ in range(3):
@@ -139,9 +139,9 @@ def await_output(process, what):
 
 def pipe():
     """Live through a pipe: what happens is shown before the program ends."""
-    tracer = subprocess.Popen([IOTRACE, "-f", "iot", "-o", "-", "-o", path("p.txt"), "--",
-                               *TALKER, "2"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    shower = subprocess.Popen([IOTRACE, "show", "-"], stdin=tracer.stdout, stdout=subprocess.PIPE)
+    tracer = subprocess.Popen([IOTRACE, "-vvvv", "-f", "iot", "-o", "-", "-o", path("p.txt"),
+                               "--", *TALKER, "2"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    shower = subprocess.Popen([IOTRACE, "show", "-vvvv", "-"], stdin=tracer.stdout, stdout=subprocess.PIPE)
     tracer.stdout.close()
     await_output(shower, b"question 0")
     law(b"question 1" not in SEEN[shower.pid], "it knows the future")
@@ -162,6 +162,15 @@ def selection():
         len(out), "--match")
     iotrace("export", path("s.iot"), "--dir", "out", "-o", path("s2.iot"))
     law(show("-f", "jsonl", path("s2.iot")).splitlines() == out, "exported and shown")
+
+
+def levels():
+    """The view of conversations, too, is the same live and shown, whatever it shows."""
+    for level in [], ["-q"], ["-v"], ["-vv"], ["-vvv"], ["-f", "messages"]:
+        iotrace(*level, "-o", path("l.iot"), "-o", "|cat >" + path("l.out"), "--", *TALKER, "20")
+        shown = iotrace("show", *level, path("l.iot"))
+        law(shown == read("l.out"), f"{level}: shown, it is another")
+        law(shown, f"{level} shows nothing")
 
 
 def max_bytes():
@@ -209,7 +218,7 @@ def damage():
 def failures():
     iotrace("show", path("is-not-there"), status=125, message="iotrace: cannot open .*No such.*\n")
     iotrace("show", status=125, message="iotrace: iotrace show: name one capture.*\n")
-    iotrace("export", path("m.iot"), status=125, message=".*name the output with -o\n")
+    iotrace("export", path("m.iot"), status=125, message=".*name the output with -o, .*\n")
     iotrace("export", path("m.iot"), "-o", path("m.iot"), status=125, message=".* is read: .*\n")
     iotrace("show", "--no-such", path("m.iot"), status=125, message=".*no option.*\n")
     iotrace("show", "-f", "no-such", path("m.iot"), status=125, message=".*no format.*\n")
@@ -234,7 +243,7 @@ def memory():
     with open(path("huge.iot"), "wb") as file:
         file.write(head + b"\x63len\x1a\x30\0\0\0\x67payload\x5a\x30\0\0\0")
         file.truncate(len(head) + 22 + 0x30000000)
-    text = iotrace("show", path("huge.iot"), message="iotrace: .* 1 messages are longer than "
+    text = iotrace("show", "-vvvv", path("huge.iot"), message="iotrace: .* 1 messages are longer than "
                    "16777216 bytes and were cut; --max-bytes allows more\n",
                    preexec_fn=None if SANITIZED else limit)
     law(b"805306368 bytes (16777216 kept)" in text[:300], f"{text[:300]}")
@@ -266,12 +275,12 @@ def terminal(argv, env):
 def pager():
     iot, paged = os.path.abspath(IOTRACE), path("paged")
     env = {"PAGER": f"cat >'{paged}'", "TERM": "xterm", "NO_COLOR": ""}
-    shown, status = terminal([iot, "show", path("m.iot")], env)
+    shown, status = terminal([iot, "show", "-vvvv", path("m.iot")], env)
     law(status == 0 and not shown, f"not all went to the pager: {shown[:100]}")
     law(re.sub(rb"\x1b\[\d*m", b"", read("paged")) == read("m.txt"), "the pager got another text")
     law(b"\x1b[" in read("paged"), "the pager got no colours")
     for more in ["--no-pager"], []:
-        shown, status = terminal([iot, "show", *more, path("m.iot")],
+        shown, status = terminal([iot, "show", "-vvvv", *more, path("m.iot")],
                                  dict(env, PAGER=env["PAGER"] if more else "", NO_COLOR="1"))
         law(status == 0 and shown.replace(b"\r\n", b"\n").count(b"\n") ==
             read("m.txt").count(b"\n"), "without a pager it goes to the terminal")
@@ -302,7 +311,7 @@ def modes():
 
 
 SANITIZED = b"__asan_init" in open(IOTRACE, "rb").read()
-CASES = [rotate, rotate_compressed, compress, follow, pipe, selection, max_bytes, relative, colors,
+CASES = [rotate, rotate_compressed, compress, follow, pipe, selection, levels, max_bytes, relative, colors,
          damage, failures, closed_reader, memory, pager, binary_to_terminal, progress, modes]
 
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))

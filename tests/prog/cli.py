@@ -85,7 +85,7 @@ class Usage(Case):
 
     def test_unknown_option(self):
         self.refused(self.talk("--frobnicate"), "--frobnicate", "--help")
-        self.refused(self.talk("-q"), "-q")
+        self.refused(self.talk("-Q"), "-Q")
 
     def test_bad_values(self):
         self.refused(self.talk("-f", "morse"), "morse")
@@ -94,7 +94,7 @@ class Usage(Case):
         self.refused(self.run_it("-o"), "-o")
 
     def test_program_by_path_variable(self):
-        result = self.run_it("true")
+        result = self.run_it("-vvvv", "true")
         self.assertEqual(result.returncode, 0)
         self.assertIn(b"start", result.stderr)
 
@@ -148,11 +148,21 @@ class Failing(Case):
 
 class Outputs(Case):
     def test_live_text_is_on_standard_error(self):
-        result = self.talk()
+        result = self.talk("-vvvv")
         self.assertEqual(result.returncode, 7)
         self.assertEqual(result.stdout, b"said on standard output\n")
         self.assertIn(b"    hello 2\n", result.stderr)
         self.assertIn(b"said on standard error\n", result.stderr)
+
+    def test_levels(self):
+        """What nobody understands is one line, its bytes with -vv; errors and totals always."""
+        for level, said in (("-q", False), ("-v", False), ("-vv", True), ("-vvv", True)):
+            result = self.talk(level)
+            text = [line for line in result.stderr.decode().split("\n")[:-1]
+                    if not line.startswith("said")]
+            self.assertEqual(b"    hello 2\n" in result.stderr, said, result.stderr)
+            self.assertRegex(text[-1], r"iotrace: 0 exchanges, \d connections?, ")
+            self.assertEqual(any("not decoded" in line for line in text), level != "-q", text)
 
     def test_file_leaves_standard_error_alone(self):
         result = self.talk("-o", self.path("x.jsonl"))
@@ -163,12 +173,12 @@ class Outputs(Case):
         self.assertEqual(mode, 0o600)
 
     def test_live_beside_a_file(self):
-        result = self.talk("--live", "-o", self.path("x.jsonl"))
+        result = self.talk("-vvvv", "--live", "-o", self.path("x.jsonl"))
         self.assertIn(b"    hello 2\n", result.stderr)
         self.complete(events(self.read("x.jsonl")))
 
     def test_several(self):
-        result = self.talk("-f", "hex", "-o", self.path("a.jsonl"), "-o", self.path("b.txt"),
+        result = self.talk("-vvvv", "-f", "hex", "-o", self.path("a.jsonl"), "-o", self.path("b.txt"),
                            "-o", self.path("c"), "-o", self.path("d.jsonl"))
         self.assertEqual(result.returncode, 7)
         self.complete(events(self.read("a.jsonl")))
@@ -272,7 +282,7 @@ class Terminal(Case):
         return result.returncode, b"".join(output)
 
     def colored(self, *options, **env):
-        status, output = self.on_terminal(*options, "--", TALK, "talk", "1", "0", **env)
+        status, output = self.on_terminal("-vvvv", *options, "--", TALK, "talk", "1", "0", **env)
         self.assertEqual(status, 0)
         self.assertIn(b"hello 0", output)
         return b"\x1b[" in output
@@ -291,7 +301,9 @@ class Terminal(Case):
 
     def test_nothing_raw(self):
         """Neither the payload's escapes nor the names' reach a terminal."""
-        for options in (("--color", "never"), ("-f", "hex", "--color", "never"), ("-f", "jsonl")):
+        for options in (("--color", "never"), ("-vvv", "--color", "never"),
+                        ("-vvvv", "--color", "never"), ("-f", "hex", "--color", "never"),
+                        ("-f", "jsonl"), ("-f", "messages")):
             _, output = self.on_terminal(*options, "--", HOSTILE)
             text = output.replace(b"\r\n", b"\n").decode("utf-8")
             raw = {c for c in text if c != "\n" and (c < " " or "\x7f" <= c <= "\x9f")}

@@ -166,7 +166,7 @@ int main(int argc, char **argv)
 		want("'type':'process','event':'exit','status':5");
 		return 5;
 	}
-	settings("'types':['data','process'],'views':['text','hex'],'stderr':'discarded'");
+	settings("'types':['data','process'],'views':['calls','hex'],'stderr':'discarded'");
 	want("'type':'process','event':'start'");
 	tcp_pair(AF_INET, fds);
 	for (size_t i = 0; i < sizeof(payloads) / sizeof(payloads[0]); i++)

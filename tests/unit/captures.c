@@ -1,8 +1,8 @@
 #include "captures.h"
 
 #include "samples.h"
-#include "sink/format.h"
 #include "unit.h"
+#include "view/format.h"
 
 static const struct format_options options;
 

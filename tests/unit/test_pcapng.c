@@ -1,7 +1,7 @@
 /* What packets are written of which events, and in which order. */
 #include "base/addr.h"
-#include "sink/format.h"
 #include "unit.h"
+#include "view/format.h"
 
 #include <errno.h>
 
