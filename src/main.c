@@ -14,6 +14,8 @@ const struct command commands[] = {
 	{ "export", "export [OPTION]... FILE -o OUT", "convert a capture", export_main },
 	{ "summary", "summary [OPTION]... FILE", "totals per process and connection",
 	  summary_main },
+	{ "check", "check GOLDEN [OPTION]... -- PROGRAM [ARG]... | --from FILE",
+	  "compare traffic with a golden capture", check_main },
 	{ 0 },
 };
 

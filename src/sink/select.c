@@ -2,7 +2,7 @@
 
 #include "base/addr.h"
 #include "base/own.h"
-#include "sink/match.h"
+#include "base/match.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
