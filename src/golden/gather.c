@@ -110,10 +110,31 @@ static void note_tls(struct talk *talk, struct message *message)
 	talk->tls = true;
 	if (sni.len && !talk->sni.len)
 		talk->sni = arena_copy(&talk->names, sni);
-	if (message->kind == MESSAGE_NOTE && message->origin)
-		gather_doubt(talk->gather, "%s: TLS could not be read: %.*s", talk->comm,
-			     (int)message_value(message, ATTR_NOTE).len,
-			     (const char *)message_value(message, ATTR_NOTE).data);
+	if (message->kind == MESSAGE_NOTE)
+		talk->unread = arena_copy(&talk->names, message_value(message, ATTR_NOTE));
+}
+
+/* What a client's side of a handshake takes: it has said nothing else. */
+#define HANDSHAKE_MAX 256
+
+/*
+ * TLS of which no plaintext was seen. A pool opens connections that it never uses: where the program's
+ * TLS is read elsewhere, and only a handshake was sent, nothing was missed.
+ */
+static void doubt_unread(struct gather *gather, const struct talk *talk)
+{
+	struct span note = talk->unread, number = span_split(&note, ' ');
+	uint64_t sent = UINT64_MAX;
+	bool readable = false;
+
+	if (!talk->unread.len || talk->plain || talk->other_end)
+		return;
+	for (size_t i = 0; i < gather->count && !readable; i++)
+		readable = gather->talks[i]->plain && gather->talks[i]->pid == talk->pid;
+	if (readable && span_number(number, 10, &sent) && sent <= HANDSHAKE_MAX)
+		return;
+	gather_doubt(gather, "%s: TLS could not be read: %.*s", talk->comm, (int)talk->unread.len,
+		     (const char *)talk->unread.data);
 }
 
 /* "example.com 300 A 192.0.2.1": who has that address. */
@@ -218,6 +239,7 @@ static void on_event(void *ctx, struct stream *stream, const struct event *event
 	talk->remote = stream->remote;
 	if (event->type == EVENT_DATA) {
 		talk->attempted |= !event->data.error;
+		talk->plain |= event->data.layer == LAYER_PLAIN;
 		talk->many_threads |= talk->tid && talk->tid != event->tid;
 		talk->tid = event->tid;
 	} else if (event->type == EVENT_SOCKET && !event_proto_is_datagram(stream->proto)) {
@@ -423,6 +445,8 @@ struct model *gather_model(struct gather *gather)
 	/* What is still open ends here. */
 	streams_free(gather->streams);
 	gather->streams = NULL;
+	for (size_t i = 0; i < gather->count; i++)
+		doubt_unread(gather, gather->talks[i]);
 	if (!gather->ended)
 		gather_doubt(gather, "the capture has no end: iotrace was ended by force");
 	model->builtin = BUILTIN_VERSION;

@@ -20,9 +20,11 @@ struct talk {
 	int32_t pid, tid;
 	bool many_threads;
 	uint64_t first, last;
-	bool tls;       /* a handshake was seen */
-	bool attempted; /* it connected or was accepted, or bytes were moved */
-	bool other_end; /* of a connection whose connecting end was seen as well: left out */
+	bool tls;           /* a handshake was seen */
+	bool plain;         /* and what was said within */
+	struct span unread; /* what TLS's decoder says of bytes that it could not read */
+	bool attempted;     /* it connected or was accepted, or bytes were moved */
+	bool other_end;     /* of a connection whose connecting end was seen as well: left out */
 	enum protocol protocol; /* of the first message that is not TLS's */
 	bool spoke;             /* there was one */
 	struct span sni, host;  /* kept by the messages or `names` */

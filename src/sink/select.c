@@ -1,8 +1,8 @@
 #include "sink/select.h"
 
 #include "base/addr.h"
-#include "base/own.h"
 #include "base/match.h"
+#include "base/own.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
