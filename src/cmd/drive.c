@@ -116,7 +116,7 @@ static void drive_emit(struct sink *sink, struct event *event)
 	struct drive *drive = (struct drive *)sink;
 
 	note_event(drive, event);
-	if (!atomic_load(&drive->main_ended) || event->type == EVENT_END)
+	if (drive->next)
 		sink_emit(drive->next, event);
 	if (event->type == EVENT_PROCESS && event->process.what == PROCESS_EXIT &&
 	    event->pid == atomic_load(&drive->main_pid)) {

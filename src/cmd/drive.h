@@ -17,7 +17,7 @@ struct drive;
  */
 struct drive *drive_new(const char *command, uint64_t limit_ns);
 
-/* The events go through this on their way to `next`; those after the main program's end do not. */
+/* The events go through this on their way to `next`; NULL: nowhere. */
 struct sink *drive_sink(struct drive *drive, struct sink *next);
 
 const struct trace_hooks *drive_hooks(struct drive *drive);

@@ -329,6 +329,7 @@ static void add_process(struct gather *gather, const struct event *event)
 			return;
 		gather->how = process->signal ? ENDED_SIGNAL : ENDED_EXIT;
 		gather->status = process->signal ? process->signal : process->status;
+		gather->main_ended = true;
 		return;
 	}
 	if (process->what == PROCESS_START && !gather->main_pid)
@@ -352,6 +353,9 @@ static void gather_emit(struct sink *sink, struct event *event)
 {
 	struct gather *gather = (struct gather *)sink;
 
+	/* What daemons do that it has left behind is luck. */
+	if (gather->main_ended && event->type != EVENT_END && event->type != EVENT_LOSS)
+		return;
 	switch (event->type) {
 	case EVENT_PROCESS:
 		add_process(gather, event);

@@ -1,6 +1,7 @@
 /*
  * A run on its way into a model: a sink for its events. It has them decoded by connection, keeps the
- * messages, and makes units of them when all have been seen.
+ * messages, and makes units of them when all have been seen. With the end of the program that was started
+ * first the run is over.
  */
 #ifndef GOLDEN_GATHER_H
 #define GOLDEN_GATHER_H

@@ -14,7 +14,7 @@ static size_t last_change(const struct op *ops, size_t count, size_t at)
 {
 	size_t end = at + 1;
 
-	for (size_t i = at; i < count && i - end < 2 * CONTEXT + 1 + (i < end); i++)
+	for (size_t i = end; i < count && i < end + 2 * CONTEXT + 1; i++)
 		if (is_change(&ops[i]))
 			end = i + 1;
 	return end;

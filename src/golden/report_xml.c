@@ -43,10 +43,12 @@ static struct span hunk_of(const struct comparison *comparison, size_t number)
 static const char *const kind_words[CASE_KINDS] = { "the same", "the exchange changed",
 						    "the exchange is new", "the exchange is gone" };
 
-static void add_case(struct buf *out, const struct comparison *comparison,
-		     const struct compare_case *one)
+/* Of one hunk; a page of text is more than anybody reads there. */
+#define HUNK_MAX (64U << 10)
+
+static void add_case(struct buf *out, const struct comparison *comparison, size_t number)
 {
-	struct span hunk = hunk_of(comparison, one->hunk);
+	const struct compare_case *one = &comparison->cases[number - 1];
 
 	buf_adds(out, "    <testcase");
 	add_attribute(out, "classname", one->peer);
@@ -58,9 +60,15 @@ static void add_case(struct buf *out, const struct comparison *comparison,
 	buf_adds(out, "><failure");
 	add_attribute(out, "message", kind_words[one->kind]);
 	buf_addc(out, '>');
-	/* One that would not fit is named all the same. */
-	if (out->len + hunk.len < REPORT_JUNIT_MAX)
-		add_xml(out, hunk);
+	/* What would not fit is named all the same. */
+	for (size_t i = one->hunk; i && i <= comparison->hunk_count && out->len < REPORT_JUNIT_MAX;
+	     i++) {
+		struct span hunk = hunk_of(comparison, i);
+
+		if (i > one->hunk && comparison->hunks[i - 1].first != number)
+			break;
+		add_xml(out, span_cut(hunk, 0, HUNK_MAX));
+	}
 	buf_adds(out, "</failure></testcase>\n");
 }
 
@@ -99,7 +107,7 @@ void report_junit(struct buf *out, const struct verdict *verdict)
 				left_out++;
 				continue;
 			}
-			add_case(&body, comparison, &comparison->cases[i]);
+			add_case(&body, comparison, i + 1);
 			failures += comparison->cases[i].kind != CASE_SAME;
 			tests++;
 		}

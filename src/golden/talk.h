@@ -47,6 +47,7 @@ struct gather {
 	struct arena names;
 	size_t kept;
 	int32_t main_pid;
+	bool main_ended;
 	bool ended; /* the last event was seen */
 	enum ended how;
 	int status;
