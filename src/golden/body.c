@@ -180,28 +180,12 @@ static void add_content(struct writer *writer, struct span bytes, struct span ty
 	buf_done(&sum);
 }
 
-static struct span boundary_of(struct span type)
-{
-	const uint8_t *found = type.len ? memmem(type.data, type.len, "boundary=", 9) : NULL;
-	struct span rest;
-
-	if (!found)
-		return (struct span){ 0 };
-	rest = span_of(found + 9, (size_t)(type.data + type.len - found - 9));
-	return span_trim(span_split(&rest, ';'), "\" ");
-}
-
 void body_add(struct writer *writer, const struct body *body, struct span content_type)
 {
-	struct span bytes = span_of(body->kept.data, body->kept.len), boundary = { 0 };
-	size_t literal;
+	struct span bytes = span_of(body->kept.data, body->kept.len);
 
-	if (rules_has(writer->scan->rules, BUILTIN_BOUNDARY))
-		boundary = boundary_of(content_type);
-	literal = scan_literal(writer->scan, "boundary", boundary);
 	if (bytes.len)
 		add_content(writer, bytes, content_type);
-	scan_forget(writer->scan, literal);
 	if (body->cut || body->why) {
 		struct buf *out = writer_begin(writer);
 

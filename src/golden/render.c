@@ -109,15 +109,34 @@ static void add_outcome(struct writer *writer, const struct message *message)
 	}
 }
 
+/* Of a multipart body: it stands in the header and in the body. */
+static struct span boundary_of(struct span type)
+{
+	const uint8_t *found = type.len ? memmem(type.data, type.len, "boundary=", 9) : NULL;
+	struct span rest;
+
+	if (!found)
+		return (struct span){ 0 };
+	rest = span_of(found + 9, (size_t)(type.data + type.len - found - 9));
+	return span_trim(span_split(&rest, ';'), "\" ");
+}
+
 static void add_full(struct writer *writer, const struct message *message)
 {
+	struct span type = message_header(message, "content-type"), boundary = { 0 };
+	size_t literal;
+
+	if (rules_has(writer->scan->rules, BUILTIN_BOUNDARY))
+		boundary = boundary_of(type);
+	literal = scan_literal(writer->scan, "boundary", boundary);
 	render_facts(writer, message);
 	render_fields(writer, message);
 	render_headers(writer, message, ATTR_HEADER, "");
 	/* Of a protobuf message the text says it all. */
 	if (message->body.present && !message_attr(message, ATTR_PROTOBUF))
-		body_add(writer, &message->body, message_header(message, "content-type"));
+		body_add(writer, &message->body, type);
 	render_headers(writer, message, ATTR_TRAILER, "trailer ");
+	scan_forget(writer->scan, literal);
 	if (message->flags & MESSAGE_CUT)
 		writer_add(writer, "(not complete)");
 }
