@@ -61,7 +61,7 @@ static void add_parameter(struct writer *writer, struct buf *out, struct span na
 		scan_escape(out, value, ESCAPE_TEXT);
 	else if (value.len && rules_is_secret_name(name, true) &&
 		 rules_use(rules, BUILTIN_SECRET_NAMES))
-		scan_mask(writer->scan, out, "secret", value);
+		scan_secret(writer->scan, out, value);
 	else
 		scan_add(writer->scan, out, value, ESCAPE_TEXT);
 }
@@ -104,16 +104,45 @@ static void add_form(struct writer *writer, struct span text)
 	}
 }
 
+/*
+ * A private key is one secret, up to the end of its last line. Its length, 0: the text does not begin with
+ * one.
+ */
+static size_t private_key(struct span text)
+{
+	struct span rest = text, line = span_split(&rest, '\n');
+	const uint8_t *end;
+
+	if (!line.len || !memmem(line.data, line.len, "-----BEGIN ", 11) ||
+	    !memmem(line.data, line.len, "PRIVATE KEY", 11))
+		return 0;
+	end = rest.len ? memmem(rest.data, rest.len, "-----END", 8) : NULL;
+	if (!end)
+		return text.len;
+	rest = span_of(end, (size_t)(text.data + text.len - end));
+	line = span_split(&rest, '\n');
+	return (size_t)(line.data + line.len - text.data);
+}
+
 /* A last line without its end is marked. */
 static void add_text(struct writer *writer, struct span text)
 {
 	while (text.len) {
-		bool ended = memchr(text.data, '\n', text.len) != NULL;
-		struct span line = span_split(&text, '\n');
+		size_t secret = rules_has(writer->scan->rules, BUILTIN_SECRET_SHAPES)
+					? private_key(text)
+					: 0;
+		struct span rest = span_cut(text, secret, text.len), line = text;
+		bool ended = rest.len && memchr(rest.data, '\n', rest.len) != NULL;
 		struct buf *out = writer_begin(writer);
 
+		text = rest;
+		rest = span_split(&text, '\n');
+		line.len = secret + rest.len;
 		buf_adds(out, ended ? "| " : "|\\ ");
-		scan_add(writer->scan, out, line, ESCAPE_TEXT);
+		if (secret)
+			scan_secret(writer->scan, out, line);
+		else
+			scan_add(writer->scan, out, line, ESCAPE_TEXT);
 		writer_end(writer, LINE_TEXT, NULL, line);
 	}
 }

@@ -51,7 +51,7 @@ static void add_quoted_mask(struct writer *writer, struct buf *out, const struct
 	if (rule)
 		scan_mask_rule(writer->scan, out, rule, json->whole);
 	else
-		scan_mask(writer->scan, out, "secret", json->text);
+		scan_secret(writer->scan, out, json->text);
 	buf_adds(out, quote);
 }
 

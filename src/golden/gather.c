@@ -441,9 +441,21 @@ void gather_free(struct gather *gather)
 	free(gather);
 }
 
-struct model *gather_model(struct gather *gather)
+static struct model *make_model(struct gather *gather, struct scan *scan)
 {
 	struct model *model = model_new(gather->options.level);
+
+	model->builtin = BUILTIN_VERSION;
+	model->ended = gather->how;
+	model->status = gather->status;
+	scan_restart(scan, &model->values);
+	sections_add(gather, model, scan);
+	return model;
+}
+
+struct model *gather_model(struct gather *gather)
+{
+	struct model *model;
 	struct scan scan;
 
 	/* What is still open ends here. */
@@ -453,11 +465,15 @@ struct model *gather_model(struct gather *gather)
 		doubt_unread(gather, gather->talks[i]);
 	if (!gather->ended)
 		gather_doubt(gather, "the capture has no end: iotrace was ended by force");
-	model->builtin = BUILTIN_VERSION;
-	model->ended = gather->how;
-	model->status = gather->status;
-	scan_init(&scan, gather->options.rules, &model->values, gather->options.environment);
-	sections_add(gather, model, &scan);
+	rules_settle(gather->options.rules);
+	scan_init(&scan, gather->options.rules, NULL, gather->options.environment);
+	model = make_model(gather, &scan);
+	if (scan_learned(&scan)) {
+		/* What one exchange tells to be a secret stands in others, too, earlier ones as well. */
+		model_free(model);
+		rules_forget(gather->options.rules);
+		model = make_model(gather, &scan);
+	}
 	scan_done(&scan);
 	order_hash(model);
 	return model;

@@ -46,7 +46,7 @@ static void add_set_cookie(struct writer *writer, struct buf *out, struct span v
 	scan_add(writer->scan, out, name, ESCAPE_TEXT);
 	buf_addc(out, '=');
 	if (cookie.len)
-		scan_mask(writer->scan, out, "secret", cookie);
+		scan_secret(writer->scan, out, cookie);
 	if (value.len) {
 		buf_addc(out, ';');
 		scan_add(writer->scan, out, value, ESCAPE_TEXT);
@@ -84,7 +84,7 @@ static void add_header_value(struct writer *writer, struct buf *out, struct span
 	else if (span_equal(name, SPAN("set-cookie")))
 		add_set_cookie(writer, out, value);
 	else if (builtin == BUILTIN_SECRET_HEADERS)
-		scan_mask(writer->scan, out, "secret", value);
+		scan_secret(writer->scan, out, value);
 	else
 		buf_addc(out, '*');
 }
@@ -185,7 +185,7 @@ static void add_sql(struct writer *writer, struct buf *out, struct span sql)
 	while (find_sql_secret(sql, &start, &len) &&
 	       rules_use(writer->scan->rules, BUILTIN_SECRET_COMMANDS)) {
 		scan_add(writer->scan, out, span_cut(sql, 0, start), ESCAPE_TEXT);
-		scan_mask(writer->scan, out, "secret", span_cut(sql, start, len));
+		scan_secret(writer->scan, out, span_cut(sql, start, len));
 		sql = span_cut(sql, start + len, sql.len);
 	}
 	scan_add(writer->scan, out, sql, ESCAPE_TEXT);
@@ -242,13 +242,13 @@ static void add_attr(struct writer *writer, const struct attr *attr, bool secret
 	else if (attr->full == ATTR_NULL)
 		buf_adds(out, "null");
 	else if (secret && rules_use(writer->scan->rules, BUILTIN_SECRET_COMMANDS))
-		scan_mask(writer->scan, out, "secret", attr->value);
+		scan_secret(writer->scan, out, attr->value);
 	else if (attr->key == ATTR_SQL)
 		add_sql(writer, out, attr->value);
 	else if (attr_rows[attr->key].shape == SHAPE_PAIRS &&
 		 rules_is_secret_name(attr->name, false) &&
 		 rules_use(writer->scan->rules, BUILTIN_SECRET_NAMES))
-		scan_mask(writer->scan, out, "secret", attr->value);
+		scan_secret(writer->scan, out, attr->value);
 	else
 		scan_add(writer->scan, out, attr->value, ESCAPE_TEXT);
 	if (attr->full != ATTR_NULL && attr->full > attr->value.len && attr->value.len)

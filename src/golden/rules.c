@@ -146,12 +146,25 @@ bool rule_path_step(const struct rule *rule, struct span path, size_t *ret_step)
 
 void rule_masked(struct rule *rule, struct span raw)
 {
-	uint64_t hash = hash_bytes(3, raw.data, raw.len);
+	rule->sum += hash_bytes(3, raw.data, raw.len);
+}
 
-	if (!rule->first)
-		rule->first = hash;
-	rule->varied |= rule->first != hash;
-	rule->sum += hash;
+void rules_forget(struct rules *rules)
+{
+	memcpy(rules->hits, rules->settled, sizeof(rules->hits));
+	for (size_t i = 0; i < rules->count; i++) {
+		rules->items[i].hits = rules->items[i].settled_hits;
+		rules->items[i].sum = rules->items[i].settled_sum;
+	}
+}
+
+void rules_settle(struct rules *rules)
+{
+	memcpy(rules->settled, rules->hits, sizeof(rules->hits));
+	for (size_t i = 0; i < rules->count; i++) {
+		rules->items[i].settled_hits = rules->items[i].hits;
+		rules->items[i].settled_sum = rules->items[i].sum;
+	}
 }
 
 /* Ends of names, without '-', '_' and case. */

@@ -60,16 +60,16 @@ struct rule {
 	const char *type;
 	unsigned int line; /* in the file */
 	uint64_t hits;
-	/* Of what it masked: a sum that does not depend on the order, and whether it was ever another. */
-	uint64_t sum, first;
-	bool varied;
+	/* Of what it masked: a sum that does not depend on the order. */
+	uint64_t sum;
+	uint64_t settled_hits, settled_sum;
 };
 
 struct rules {
 	struct rule *items;
 	size_t count;
 	bool off[BUILTINS];
-	uint64_t hits[BUILTINS];
+	uint64_t hits[BUILTINS], settled[BUILTINS];
 	char *text; /* that the rules point into */
 };
 
@@ -109,6 +109,11 @@ bool rule_is_for(const struct rule *rule, const struct place *place);
 
 /* A rule for a path: true where it matches; then the step it is about, by number from 0. */
 bool rule_path_step(const struct rule *rule, struct span path, size_t *ret_step);
+
+/* What was masked in this run so far is not to count: it is gone through once more. */
+void rules_forget(struct rules *rules);
+/* And what was masked up to now is to count, whatever is forgotten later. */
+void rules_settle(struct rules *rules);
 
 /* Notes what a rule has masked, for who asks whether it was needed. */
 void rule_masked(struct rule *rule, struct span raw);

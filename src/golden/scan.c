@@ -19,6 +19,107 @@ struct literal {
 	enum builtin builtin;
 };
 
+/* One of those that begin with the same bytes. */
+struct secret {
+	struct span bytes;
+	struct secret *next;
+};
+
+static uint64_t prefix_of(struct span bytes)
+{
+	uint64_t prefix = 0;
+
+	memcpy(&prefix, bytes.data, SECRET_MIN);
+	return prefix;
+}
+
+static size_t prefix_bit(struct span bytes)
+{
+	return (size_t)bytes.data[0] << 8 | bytes.data[1];
+}
+
+/* The longest that the text begins with; empty where there is none. */
+static struct span secret_at(const struct scan *scan, struct span text)
+{
+	const struct secret *secret;
+	struct span found = { 0 };
+
+	if (text.len < SECRET_MIN ||
+	    !(scan->prefixes[prefix_bit(text) / 8] >> prefix_bit(text) % 8 & 1))
+		return found;
+	for (secret = map_get(&scan->secrets, prefix_of(text)); secret; secret = secret->next)
+		if (secret->bytes.len > found.len && span_starts(text, secret->bytes))
+			found = secret->bytes;
+	return found;
+}
+
+static void learn_secret(struct scan *scan, struct span bytes)
+{
+	struct secret *secret, *first;
+
+	if (bytes.len < SECRET_MIN)
+		return;
+	first = map_get(&scan->secrets, prefix_of(bytes));
+	for (secret = first; secret; secret = secret->next)
+		if (span_equal(secret->bytes, bytes))
+			return;
+	secret = arena_alloc(&scan->arena, sizeof(*secret));
+	*secret = (struct secret){ arena_copy(&scan->arena, bytes), first };
+	map_put(&scan->secrets, prefix_of(bytes), secret);
+	scan->prefixes[prefix_bit(bytes) / 8] |= (uint8_t)(1U << prefix_bit(bytes) % 8);
+	scan->learned = true;
+}
+
+/* "a=b; c=d": those values that are no words. */
+static void learn_cookies(struct scan *scan, struct span raw)
+{
+	while (raw.len) {
+		struct span value = span_split(&raw, ';');
+		bool digit = false;
+
+		span_split(&value, '=');
+		value = span_trim(value, " \"");
+		for (size_t i = 0; i < value.len; i++)
+			digit |= value.data[i] >= '0' && value.data[i] <= '9';
+		if (digit || value.len >= 2 * SECRET_MIN)
+			learn_secret(scan, value);
+	}
+}
+
+void scan_secret(struct scan *scan, struct buf *out, struct span raw)
+{
+	struct span last = raw;
+
+	scan_mask(scan, out, "secret", raw);
+	if (memchr(raw.data ? (const char *)raw.data : "", '=', raw.len) &&
+	    memchr(raw.data, ' ', raw.len)) {
+		learn_cookies(scan, raw);
+		return;
+	}
+	/* What is escaped has other bytes elsewhere. */
+	if (memchr(raw.data ? (const char *)raw.data : "", '\\', raw.len))
+		return;
+	learn_secret(scan, raw);
+	/* "Bearer abc": the scheme is none. */
+	while (last.len && memchr(last.data, ' ', last.len))
+		span_split(&last, ' ');
+	learn_secret(scan, last);
+}
+
+bool scan_learned(struct scan *scan)
+{
+	bool learned = scan->learned;
+
+	scan->learned = false;
+	return learned;
+}
+
+void scan_restart(struct scan *scan, struct values *values)
+{
+	scan->values = values;
+	scan->place = NULL;
+}
+
 static void add_literal(struct scan *scan, const struct literal *literal)
 {
 	scan->literals =
@@ -83,6 +184,8 @@ void scan_done(struct scan *scan)
 		free(scan->literals[i].text);
 	free(scan->literals);
 	buf_done(&scan->scratch);
+	map_done(&scan->secrets);
+	arena_done(&scan->arena);
 	scan->literals = NULL;
 	scan->literal_count = 0;
 }
@@ -232,11 +335,30 @@ static size_t add_port(struct scan *scan, struct buf *out, struct span text)
 	return len;
 }
 
+/* "127.0.0.1:43567" of a masked port: which of the host's own addresses it is means nothing. */
+static size_t add_loopback(struct scan *scan, struct buf *out, struct span text)
+{
+	size_t at = 4, start = out->len, len;
+
+	while (at < text.len && at < 15 &&
+	       ((text.data[at] >= '0' && text.data[at] <= '9') || text.data[at] == '.'))
+		at++;
+	if (at >= text.len || text.data[at] != ':')
+		return 0;
+	buf_adds(out, "localhost");
+	len = add_port(scan, out, span_cut(text, at, text.len));
+	if (!len)
+		out->len = start;
+	return len ? at + len : 0;
+}
+
 /* What stands at the beginning of the text and is masked: its length, 0: nothing. */
 static size_t add_masked(struct scan *scan, struct buf *out, struct span text, bool word,
 			 enum scan_escape escape)
 {
 	const struct literal *literal = scan->first[text.data[0]] ? literal_at(scan, text) : NULL;
+	struct span secret;
+	size_t len;
 
 	if (literal) {
 		rules_use(scan->rules, literal->builtin);
@@ -248,7 +370,24 @@ static size_t add_masked(struct scan *scan, struct buf *out, struct span text, b
 	}
 	if (text.data[0] == ':')
 		return add_port(scan, out, text);
+	if (!word && span_starts(text, SPAN("127.")) && (len = add_loopback(scan, out, text)))
+		return len;
+	secret = word ? (struct span){ 0 } : secret_at(scan, text);
+	if (secret.len) {
+		scan_mask(scan, out, "secret", secret);
+		return secret.len;
+	}
 	return word || !scan->starts[text.data[0]] ? 0 : add_pattern(scan, out, text, escape);
+}
+
+static bool may_be_secret(const struct scan *scan, struct span text, size_t at)
+{
+	size_t bit;
+
+	if (text.len - at < SECRET_MIN)
+		return false;
+	bit = prefix_bit(span_cut(text, at, 2));
+	return scan->prefixes[bit / 8] >> bit % 8 & 1;
 }
 
 static void add_builtin(struct scan *scan, struct buf *out, struct span text,
@@ -260,7 +399,8 @@ static void add_builtin(struct scan *scan, struct buf *out, struct span text,
 		bool word = at > from && pattern_is_word(text.data[at - 1]);
 		uint8_t c = text.data[at];
 
-		if (!scan->first[c] && c != ':' && (word || !scan->starts[c])) {
+		if (!scan->first[c] && c != ':' &&
+		    (word || (!scan->starts[c] && !may_be_secret(scan, text, at)))) {
 			at++;
 			continue;
 		}

@@ -23,12 +23,20 @@ struct scan {
 	bool first[256];      /* bytes that a literal begins with */
 	uint16_t starts[256]; /* patterns that may begin with a byte, by number */
 	struct buf scratch;
+	/* What was masked as a secret in one place is one everywhere. */
+	struct arena arena;
+	struct map secrets;          /* by their first bytes: struct secret */
+	uint8_t prefixes[65536 / 8]; /* two bytes that one begins with */
+	bool learned;                /* there is a new one since scan_learned */
 };
 
 /* Borrows both. The secrets of that environment (NAME=VALUE, ended by NULL; may be NULL) are looked for. */
 void scan_init(struct scan *scan, struct rules *rules, struct values *values,
 	       char *const *environment);
 void scan_done(struct scan *scan);
+
+/* Goes on with another table; it keeps what it knows. */
+void scan_restart(struct scan *scan, struct values *values);
 
 /* Adds the text that stands for the bytes. */
 void scan_add(struct scan *scan, struct buf *out, struct span bytes, enum scan_escape escape);
@@ -38,6 +46,14 @@ void scan_escape(struct buf *out, struct span bytes, enum scan_escape escape);
 
 /* Adds what stands for a value that is masked as a whole: a mark of that type. */
 void scan_mask(struct scan *scan, struct buf *out, const char *type, struct span raw);
+
+/* As a secret: it will be masked wherever else it is, too. */
+void scan_secret(struct scan *scan, struct buf *out, struct span raw);
+
+/*
+ * True where secrets have come to be known since it was last asked: what was scanned before may hold them.
+ */
+bool scan_learned(struct scan *scan);
 
 /* By a rule of the user's; noted in it. */
 void scan_mask_rule(struct scan *scan, struct buf *out, struct rule *rule, struct span raw);
