@@ -14,6 +14,12 @@ const struct command commands[] = {
 	{ "export", "export [OPTION]... FILE -o OUT", "convert a capture", export_main },
 	{ "summary", "summary [OPTION]... FILE", "totals per process and connection",
 	  summary_main },
+	{ "check", "check GOLDEN [OPTION]... -- PROGRAM [ARG]... | --from FILE",
+	  "compare traffic with a golden capture", check_main },
+	{ "diff", "diff [OPTION]... A B", "compare two captures or goldens", diff_main },
+	{ "rules", "rules [--explain CAPTURE...]", "what is not compared", rules_main },
+	{ "learn", "learn [-n N] -- PROGRAM [ARG]...", "propose rules for what differs",
+	  learn_main },
 	{ 0 },
 };
 

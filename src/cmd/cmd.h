@@ -27,6 +27,10 @@ int probes_main(int argc, char **argv);
 int show_main(int argc, char **argv);
 int export_main(int argc, char **argv);
 int summary_main(int argc, char **argv);
+int check_main(int argc, char **argv);
+int diff_main(int argc, char **argv);
+int rules_main(int argc, char **argv);
+int learn_main(int argc, char **argv);
 
 /* Wireshark asks by options alone; they are no command of the user's. */
 bool extcap_is_meant(int argc, char *const *argv);

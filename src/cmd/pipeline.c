@@ -289,8 +289,12 @@ static int add_live(struct pipeline *pipeline, const struct output_settings *set
 {
 	const struct pipeline_default error = { STDERR_FILENO, "standard error",
 						isatty(STDERR_FILENO) };
-	bool text = settings->live || !(settings->files.count || settings->summary);
+	bool text =
+		settings->live || !(settings->files.count || settings->summary || settings->into);
 	int result = 0;
+
+	if (settings->into)
+		tee_add(pipeline->tee, settings->into, NULL);
 
 	if (text)
 		result = add_default(pipeline, settings, &error, NULL);

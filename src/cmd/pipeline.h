@@ -29,6 +29,8 @@ struct output_settings {
 	bool summary;
 	bool drop;
 	uint64_t queue;
+	/* Gets every event, in the output's thread; finished with the others. NULL: none. */
+	struct sink *into;
 };
 
 extern const struct opt_row output_options[];

@@ -1,4 +1,5 @@
 /* `iotrace -- PROGRAM`: starts a program and follows it and all its children. */
+#include "cmd/trace.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/own.h"
@@ -21,22 +22,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-struct trace_settings {
-	bool help, version;
-	bool unix_sockets, all_fds, errors;
-	bool lsan_off, no_io_uring;
-	bool pin, background, stack;
-	bool no_follow, no_tls;
-	struct opt_list probes;
-	const char *user;
-	const char *engine;
-	uint64_t max_bytes;
-	uint64_t for_ns, count;
-	struct target_settings targets;
-	struct output_settings output;
-	struct selection_settings selection;
-};
-
 #define AT(field) offsetof(struct trace_settings, field)
 
 static const struct opt_row target_options[] = {
@@ -52,7 +37,7 @@ static const struct opt_row target_options[] = {
 	{ .kind = OPT_END },
 };
 
-static const struct opt_row capture_options[] = {
+const struct opt_row trace_capture_options[] = {
 	{ OPT_FLAG, 0, "unix", NULL, "local (AF_UNIX) sockets, too", AT(unix_sockets) },
 	{ OPT_FLAG, 0, "all-fds", NULL,
 	  "everything that is read or written: files, pipes, terminals", AT(all_fds) },
@@ -71,16 +56,20 @@ static const struct opt_row capture_options[] = {
 	{ .kind = OPT_END },
 };
 
-static const struct opt_row program_options[] = {
+const struct opt_row trace_program_options[] = {
 	{ OPT_TEXT, 'u', "user", "USER", "run the program as that user (root only)", AT(user) },
-	{ OPT_FLAG, 'D', "background", NULL, "the program is our caller's child, the tracer is not",
-	  AT(background) },
 	{ OPT_FLAG, 0, "no-io-uring", NULL, "io_uring_setup fails, so programs use system calls",
 	  AT(no_io_uring) },
 	{ OPT_FLAG, 0, "lsan-off", NULL, "switch LeakSanitizer off, which fails under any tracer",
 	  AT(lsan_off) },
 	{ OPT_FLAG, 0, "pin", NULL,
 	  "tracer and program on one processor: faster for one busy program", AT(pin) },
+	{ .kind = OPT_END },
+};
+
+static const struct opt_row other_options[] = {
+	{ OPT_FLAG, 'D', "background", NULL, "the program is our caller's child, the tracer is not",
+	  AT(background) },
 	{ OPT_FLAG, 'h', "help", NULL, "print this and exit", AT(help) },
 	{ OPT_FLAG, 'V', "version", NULL, "print the version and exit", AT(version) },
 	{ .kind = OPT_END },
@@ -88,12 +77,13 @@ static const struct opt_row program_options[] = {
 
 static const struct opt_group groups[] = {
 	{ "What is traced", target_options, 0 },
-	{ "What is captured", capture_options, 0 },
+	{ "What is captured", trace_capture_options, 0 },
 	{ "What is kept", selection_options, AT(selection) },
 	{ "Which messages are shown", picking_options, AT(selection) },
 	{ "Output", output_options, AT(output) },
 	{ "While it runs", live_output_options, AT(output) },
-	{ "The program", program_options, 0 },
+	{ "The program", trace_program_options, 0 },
+	{ "Besides", other_options, 0 },
 	{ 0 },
 };
 
@@ -110,6 +100,8 @@ struct trace {
 	struct signals *signals;
 	const char *program; /* NULL: none is started */
 	bool killed;         /* by the user */
+	const struct trace_hooks *hooks;
+	struct trace_outcome outcome;
 };
 
 static int print_help(void)
@@ -174,13 +166,16 @@ static void lsan_off(const char *variable)
 	setenv(variable, value, 1);
 }
 
-static int spawn_failed(const char *program, const struct spawn_error *error)
+static int spawn_failed(struct trace *trace, const struct spawn_error *error)
 {
+	const char *program = trace->program;
+
 	if (error->what && !strcmp(error->what, "exec")) {
 		log_errno(error->error, "cannot execute %s", program);
 		return error->error == ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_EXECUTE;
 	}
-	if (error->what && !strcmp(error->what, "seize"))
+	trace->outcome.refused = error->what && !strcmp(error->what, "seize");
+	if (trace->outcome.refused)
 		log_errno(error->error,
 			  "cannot trace: iotrace may be under another tracer itself, or ptrace is "
 			  "forbidden here (kernel.yama.ptrace_scope 3, a container's profile)");
@@ -207,13 +202,15 @@ static struct spawn spawn_of(struct trace *trace, char **argv)
 	};
 }
 
-static int exit_status(const struct trace *trace)
+static int exit_status(struct trace *trace)
 {
 	int status = tracer_main_status(trace->tracer);
 	struct spawn_error error;
 
 	if (trace->program && tracer_start_failed(trace->tracer, &error))
-		return spawn_failed(trace->program, &error);
+		return spawn_failed(trace, &error);
+	trace->outcome.started = trace->program != NULL;
+	trace->outcome.failed = trace->pipeline.failed;
 	if (trace->killed)
 		return 128 + SIGINT;
 	if (trace->pipeline.failed)
@@ -262,6 +259,8 @@ static void on_kicked(void *ctx)
 	handle_signals(trace, &due);
 	if (due.time_up)
 		end_recording(trace);
+	if (trace->hooks && trace->hooks->kicked)
+		trace->hooks->kicked(trace->hooks->ctx, trace->tracer);
 }
 
 /* In the output's thread. */
@@ -284,7 +283,7 @@ static int begin(struct trace *trace, const struct spawn *spawn)
 	}
 	tracer_keep(trace->tracer, targets_are_watched(trace->targets));
 	if (trace->program && tracer_start(trace->tracer, spawn, &error))
-		return spawn_failed(trace->program, &error);
+		return spawn_failed(trace, &error);
 	return 0;
 }
 
@@ -295,11 +294,15 @@ static int follow(struct trace *trace, const struct spawn *spawn)
 
 	trace->signals = signals_new(trace->tracer, trace->settings->for_ns);
 	capture_set_kicked(trace->capture, on_kicked, trace);
+	if (trace->hooks && trace->hooks->begin)
+		trace->hooks->begin(trace->hooks->ctx, trace->tracer);
 	result = begin(trace, spawn);
 	if (result)
 		tracer_detach(trace->tracer);
 	if (tracer_run(trace->tracer))
 		log_error("waiting for what is traced failed");
+	if (trace->hooks && trace->hooks->over)
+		trace->hooks->over(trace->hooks->ctx);
 	targets_stop(trace->targets);
 	capture_end(trace->capture);
 	pipeline_finish(&trace->pipeline);
@@ -396,7 +399,7 @@ static int run(struct trace *trace, int argc, char **argv, char **program)
 		return EXIT_IOTRACE_FAILED;
 	if (trace->program && tracer_prepare(trace->tracer, &spawn, &error)) {
 		selection_free(selection);
-		return spawn_failed(trace->program, &error);
+		return spawn_failed(trace, &error);
 	}
 	if (pipeline_open(&trace->pipeline, &trace->settings->output, &trace->settings->selection,
 			  selection)) {
@@ -431,10 +434,34 @@ static int check_and_run(struct trace *trace, int argc, char **argv, char **prog
 	return result;
 }
 
+int trace_program(struct trace_settings *settings, const struct trace_hooks *hooks, int argc,
+		  char **argv, int at, struct trace_outcome *ret_outcome)
+{
+	struct trace trace = { .settings = settings,
+			       .hooks = hooks,
+			       .program = at < argc ? argv[at] : NULL };
+	int result;
+
+	/* The list ends with NULL for who reads it. */
+	opt_list_add(&settings->probes, NULL);
+	result = check_and_run(&trace, argc, argv, argv + at);
+	*ret_outcome = trace.outcome;
+	return result;
+}
+
+void trace_settings_done(struct trace_settings *settings)
+{
+	opt_list_done(&settings->probes);
+	opt_list_done(&settings->targets.pids);
+	opt_list_done(&settings->targets.names);
+	output_settings_done(&settings->output);
+	selection_settings_done(&settings->selection);
+}
+
 int trace_main(int argc, char **argv)
 {
 	struct trace_settings settings = { 0 };
-	struct trace trace = { .settings = &settings };
+	struct trace_outcome outcome;
 	int at = opt_parse(groups, argc, argv, &settings);
 	int result = EXIT_IOTRACE_FAILED;
 
@@ -450,15 +477,8 @@ int trace_main(int argc, char **argv)
 	} else if (at >= argc && (settings.user || settings.background)) {
 		log_error("-u and -D are for a program that is started");
 	} else {
-		trace.program = at < argc ? argv[at] : NULL;
-		/* The list ends with NULL for who reads it. */
-		opt_list_add(&settings.probes, NULL);
-		result = check_and_run(&trace, argc, argv, argv + at);
+		result = trace_program(&settings, NULL, argc, argv, at, &outcome);
 	}
-	opt_list_done(&settings.probes);
-	opt_list_done(&settings.targets.pids);
-	opt_list_done(&settings.targets.names);
-	output_settings_done(&settings.output);
-	selection_settings_done(&settings.selection);
+	trace_settings_done(&settings);
 	return result;
 }

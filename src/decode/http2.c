@@ -312,6 +312,19 @@ static ssize_t feed_small(struct channel *channel, enum event_dir dir, struct ha
 	return (ssize_t)(FRAME_HEAD + len);
 }
 
+/*
+ * An answer on a stream that was never asked for: the request was written by another thread, whose call
+ * has returned only after the answer was read. It is on its way.
+ */
+static bool is_early(const struct channel *channel, enum event_dir dir, const struct frame *frame)
+{
+	const struct http2 *http2 = channel->state;
+
+	return frame->type == FRAME_HEADERS && channel->fresh && channel->client == (int)!dir &&
+	       frame->stream & 1 && frame->stream > http2->streams.highest[1] &&
+	       !channel_is_pressed(channel, dir) && !channel_is_ended(channel, !dir);
+}
+
 static ssize_t feed_frame(struct channel *channel, enum event_dir dir, struct half *half,
 			  struct span bytes)
 {
@@ -323,6 +336,8 @@ static ssize_t feed_frame(struct channel *channel, enum event_dir dir, struct ha
 	if (bytes.len < FRAME_HEAD)
 		return 0;
 	*frame = read_head(bytes);
+	if (is_early(channel, dir, frame))
+		return 0;
 	if (half->block.message &&
 	    (frame->type != FRAME_CONTINUATION || frame->stream != half->block_on))
 		return channel_give_up(channel, dir, bad_order);

@@ -1,8 +1,8 @@
 #include "sink/select.h"
 
 #include "base/addr.h"
+#include "base/match.h"
 #include "base/own.h"
-#include "sink/match.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

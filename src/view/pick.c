@@ -1,8 +1,8 @@
 #include "view/pick.h"
 
 #include "base/map.h"
+#include "base/match.h"
 #include "base/own.h"
-#include "sink/match.h"
 
 #include <errno.h>
 #include <string.h>

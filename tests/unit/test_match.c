@@ -1,4 +1,4 @@
-#include "sink/match.h"
+#include "base/match.h"
 
 #include "base/clock.h"
 #include "unit.h"

@@ -1,5 +1,5 @@
 /* The only file that knows pcre2. */
-#include "sink/match.h"
+#include "base/match.h"
 
 #include "base/own.h"
 
@@ -50,4 +50,21 @@ bool match_found(const struct match *match, const void *data, size_t len)
 		pcre2_match(match->code, data ? data : "", len, 0, 0, match->data, match->context);
 
 	return result != PCRE2_ERROR_NOMATCH;
+}
+
+bool match_find(const struct match *match, const void *data, size_t len, size_t from,
+		size_t *ret_start, size_t *ret_end)
+{
+	const PCRE2_SIZE *ends;
+
+	if (from > len || pcre2_match(match->code, data ? data : "", len, from, 0, match->data,
+				      match->context) < 0)
+		return false;
+	ends = pcre2_get_ovector_pointer(match->data);
+	/* \K can put the start behind the end. */
+	if (ends[0] < from || ends[1] < ends[0])
+		return false;
+	*ret_start = ends[0];
+	*ret_end = ends[1];
+	return true;
 }

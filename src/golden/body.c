@@ -1,0 +1,225 @@
+#include "golden/body.h"
+
+#include "base/utf8.h"
+#include "golden/body_json.h"
+#include "golden/sha256.h"
+
+#include <string.h>
+
+#define HEAD_BYTES 64U
+
+struct buf *writer_begin(struct writer *writer)
+{
+	writer->line.len = 0;
+	buf_addc(&writer->line, writer->side);
+	buf_addc(&writer->line, ' ');
+	return &writer->line;
+}
+
+void writer_end(struct writer *writer, enum line_kind kind, const char *where, struct span raw)
+{
+	struct model *model = writer->model;
+	struct line *line;
+	struct span piece;
+	struct value *value;
+	const char *text;
+
+	if (!writer->sum) {
+		line = model_add_line(model, writer->unit, kind, writer->explain ? where : NULL,
+				      span_of(writer->line.data, writer->line.len));
+		if (writer->explain)
+			line->raw = model_text(model, raw);
+		return;
+	}
+	text = buf_cstr(&writer->line);
+	while (value_next(&model->values, &text, &piece, &value)) {
+		if (value)
+			buf_addf(writer->sum, "<%s>", value->type);
+		else
+			buf_add(writer->sum, piece.data, piece.len);
+	}
+	buf_addc(writer->sum, '\n');
+}
+
+void writer_add(struct writer *writer, const char *text)
+{
+	buf_adds(writer_begin(writer), text);
+	writer_end(writer, LINE_OTHER, NULL, (struct span){ 0 });
+}
+
+static void add_parameter(struct writer *writer, struct buf *out, struct span name,
+			  struct span value)
+{
+	struct rules *rules = writer->scan->rules;
+	struct rule *rule = rules_find(rules, WHAT_QUERY, name, writer->place);
+
+	scan_add(writer->scan, out, name, ESCAPE_TEXT);
+	buf_addc(out, '=');
+	if (rule && rule->action == RULE_MASK)
+		scan_mask_rule(writer->scan, out, rule, value);
+	else if (rule)
+		scan_escape(out, value, ESCAPE_TEXT);
+	else if (value.len && rules_is_secret_name(name, true) &&
+		 rules_use(rules, BUILTIN_SECRET_NAMES))
+		scan_secret(writer->scan, out, value);
+	else
+		scan_add(writer->scan, out, value, ESCAPE_TEXT);
+}
+
+static void add_part(struct writer *writer, struct buf *out, struct span part)
+{
+	struct span name = part;
+
+	if (part.len && memchr(part.data, '=', part.len)) {
+		name = span_split(&part, '=');
+		add_parameter(writer, out, name, part);
+	} else {
+		scan_add(writer->scan, out, part, ESCAPE_TEXT);
+	}
+}
+
+void body_add_query(struct writer *writer, struct buf *out, struct span query)
+{
+	const char *between = "";
+
+	while (query.len) {
+		struct span part = span_split(&query, '&');
+
+		buf_adds(out, between);
+		add_part(writer, out, part);
+		between = "&";
+	}
+}
+
+static void add_form(struct writer *writer, struct span text)
+{
+	while (text.len) {
+		struct span part = span_split(&text, '&'), rest = part, name;
+		struct buf *out = writer_begin(writer);
+
+		buf_adds(out, "| ");
+		add_part(writer, out, part);
+		name = span_split(&rest, '=');
+		writer_end(writer, LINE_FORM, model_text(writer->model, name), rest);
+	}
+}
+
+/*
+ * A private key is one secret, up to the end of its last line. Its length, 0: the text does not begin with
+ * one.
+ */
+static size_t private_key(struct span text)
+{
+	struct span rest = text, line = span_split(&rest, '\n');
+	const uint8_t *end;
+
+	if (!line.len || !memmem(line.data, line.len, "-----BEGIN ", 11) ||
+	    !memmem(line.data, line.len, "PRIVATE KEY", 11))
+		return 0;
+	end = rest.len ? memmem(rest.data, rest.len, "-----END", 8) : NULL;
+	if (!end)
+		return text.len;
+	rest = span_of(end, (size_t)(text.data + text.len - end));
+	line = span_split(&rest, '\n');
+	return (size_t)(line.data + line.len - text.data);
+}
+
+/* A last line without its end is marked. */
+static void add_text(struct writer *writer, struct span text)
+{
+	while (text.len) {
+		size_t secret = rules_has(writer->scan->rules, BUILTIN_SECRET_SHAPES)
+					? private_key(text)
+					: 0;
+		struct span rest = span_cut(text, secret, text.len), line = text;
+		bool ended = rest.len && memchr(rest.data, '\n', rest.len) != NULL;
+		struct buf *out = writer_begin(writer);
+
+		text = rest;
+		rest = span_split(&text, '\n');
+		line.len = secret + rest.len;
+		buf_adds(out, ended ? "| " : "|\\ ");
+		if (secret)
+			scan_secret(writer->scan, out, line);
+		else
+			scan_add(writer->scan, out, line, ESCAPE_TEXT);
+		writer_end(writer, LINE_TEXT, NULL, line);
+	}
+}
+
+static void add_hash(struct writer *writer, struct span bytes, const char *what)
+{
+	char text[SHA256_TEXT];
+	struct buf *out = writer_begin(writer);
+
+	buf_addf(out, ": %zu bytes%s sha256 %s", bytes.len, what, sha256_text(bytes, text));
+	writer_end(writer, LINE_BINARY, NULL, span_text(text));
+}
+
+static void add_binary(struct writer *writer, struct span bytes)
+{
+	add_hash(writer, bytes, "");
+	for (size_t at = 0; at < bytes.len && at < HEAD_BYTES; at += 16) {
+		struct buf *out = writer_begin(writer);
+
+		buf_addf(out, ": %04zx ", at);
+		for (size_t i = at; i < bytes.len && i < at + 16; i++)
+			buf_addf(out, " %02x", bytes.data[i]);
+		writer_end(writer, LINE_BINARY, NULL, (struct span){ 0 });
+	}
+}
+
+/* NUL and most controls are in no text. */
+static bool is_text(struct span bytes)
+{
+	for (size_t i = 0; i < bytes.len; i++)
+		if (bytes.data[i] < 0x20 &&
+		    (!bytes.data[i] || !strchr("\t\n\r\f\x1b", bytes.data[i])))
+			return false;
+	return utf8_valid(bytes.data, bytes.len);
+}
+
+static void add_readable(struct writer *writer, struct span bytes, struct span type)
+{
+	bool form = span_starts_nocase(type, SPAN("application/x-www-form-urlencoded"));
+
+	if (form)
+		add_form(writer, bytes);
+	else if (!body_add_json(writer, bytes))
+		add_text(writer, bytes);
+}
+
+static void add_content(struct writer *writer, struct span bytes, struct span type)
+{
+	struct buf sum = { 0 };
+
+	/* Parts of any kind, but their boundaries are text. */
+	if (!is_text(bytes) && !span_starts_nocase(type, SPAN("multipart/"))) {
+		add_binary(writer, bytes);
+		return;
+	}
+	if (bytes.len <= BODY_SHOWN && is_text(bytes)) {
+		add_readable(writer, bytes, type);
+		return;
+	}
+	writer->sum = &sum;
+	add_readable(writer, bytes, type);
+	writer->sum = NULL;
+	add_hash(writer, span_of(sum.data, sum.len), " of lines");
+	buf_done(&sum);
+}
+
+void body_add(struct writer *writer, const struct body *body, struct span content_type)
+{
+	struct span bytes = span_of(body->kept.data, body->kept.len);
+
+	if (bytes.len)
+		add_content(writer, bytes, content_type);
+	if (body->cut || body->why) {
+		struct buf *out = writer_begin(writer);
+
+		buf_addf(out, ": not all of it: %s",
+			 body->why ? body->why : "it is too long or not complete");
+		writer_end(writer, LINE_BINARY, NULL, (struct span){ 0 });
+	}
+}

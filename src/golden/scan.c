@@ -1,0 +1,453 @@
+#include "golden/scan.h"
+
+#include "base/json.h"
+#include "base/match.h"
+#include "base/own.h"
+#include "base/utf8.h"
+#include "golden/pattern.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* A secret of the environment that is shorter would mask too much. */
+#define SECRET_MIN 8
+
+struct literal {
+	struct span bytes;
+	const char *type; /* of a mark; NULL: … */
+	char *text;       /* … this stands for it */
+	enum builtin builtin;
+};
+
+/* One of those that begin with the same bytes. */
+struct secret {
+	struct span bytes;
+	struct secret *next;
+};
+
+static uint64_t prefix_of(struct span bytes)
+{
+	uint64_t prefix = 0;
+
+	memcpy(&prefix, bytes.data, SECRET_MIN);
+	return prefix;
+}
+
+static size_t prefix_bit(struct span bytes)
+{
+	return (size_t)bytes.data[0] << 8 | bytes.data[1];
+}
+
+/* The longest that the text begins with; empty where there is none. */
+static struct span secret_at(const struct scan *scan, struct span text)
+{
+	const struct secret *secret;
+	struct span found = { 0 };
+
+	if (text.len < SECRET_MIN ||
+	    !(scan->prefixes[prefix_bit(text) / 8] >> prefix_bit(text) % 8 & 1))
+		return found;
+	for (secret = map_get(&scan->secrets, prefix_of(text)); secret; secret = secret->next)
+		if (secret->bytes.len > found.len && span_starts(text, secret->bytes))
+			found = secret->bytes;
+	return found;
+}
+
+static void learn_secret(struct scan *scan, struct span bytes)
+{
+	struct secret *secret, *first;
+
+	if (bytes.len < SECRET_MIN)
+		return;
+	first = map_get(&scan->secrets, prefix_of(bytes));
+	for (secret = first; secret; secret = secret->next)
+		if (span_equal(secret->bytes, bytes))
+			return;
+	secret = arena_alloc(&scan->arena, sizeof(*secret));
+	*secret = (struct secret){ arena_copy(&scan->arena, bytes), first };
+	map_put(&scan->secrets, prefix_of(bytes), secret);
+	scan->prefixes[prefix_bit(bytes) / 8] |= (uint8_t)(1U << prefix_bit(bytes) % 8);
+	scan->learned = true;
+}
+
+/* "a=b; c=d": those values that are no words. */
+static void learn_cookies(struct scan *scan, struct span raw)
+{
+	while (raw.len) {
+		struct span value = span_split(&raw, ';');
+		bool digit = false;
+
+		span_split(&value, '=');
+		value = span_trim(value, " \"");
+		for (size_t i = 0; i < value.len; i++)
+			digit |= value.data[i] >= '0' && value.data[i] <= '9';
+		if (digit || value.len >= 2 * SECRET_MIN)
+			learn_secret(scan, value);
+	}
+}
+
+void scan_secret(struct scan *scan, struct buf *out, struct span raw)
+{
+	struct span last = raw;
+
+	scan_mask(scan, out, "secret", raw);
+	if (memchr(raw.data ? (const char *)raw.data : "", '=', raw.len) &&
+	    memchr(raw.data, ' ', raw.len)) {
+		learn_cookies(scan, raw);
+		return;
+	}
+	/* What is escaped has other bytes elsewhere. */
+	if (memchr(raw.data ? (const char *)raw.data : "", '\\', raw.len))
+		return;
+	learn_secret(scan, raw);
+	/* "Bearer abc": the scheme is none. */
+	while (last.len && memchr(last.data, ' ', last.len))
+		span_split(&last, ' ');
+	learn_secret(scan, last);
+}
+
+bool scan_learned(struct scan *scan)
+{
+	bool learned = scan->learned;
+
+	scan->learned = false;
+	return learned;
+}
+
+void scan_restart(struct scan *scan, struct values *values)
+{
+	scan->values = values;
+	scan->place = NULL;
+}
+
+static void add_literal(struct scan *scan, const struct literal *literal)
+{
+	scan->literals =
+		own_realloc(scan->literals, (scan->literal_count + 1) * sizeof(*scan->literals));
+	scan->literals[scan->literal_count++] = *literal;
+	scan->first[literal->bytes.data[0]] = true;
+}
+
+/* *TOKEN*, *SECRET*, *PASSWORD*, *_KEY and their like. */
+static bool is_secret_variable(struct span name)
+{
+	static const char *const parts[] = { "TOKEN",  "SECRET",     "PASSWORD",   "PASSWD",
+					     "APIKEY", "PASSPHRASE", "CREDENTIAL", NULL };
+
+	if (name.len >= 4 && !memcmp(name.data + name.len - 4, "_KEY", 4))
+		return true;
+	for (const char *const *part = parts; *part; part++)
+		if (memmem(name.data, name.len, *part, strlen(*part)))
+			return true;
+	return false;
+}
+
+static void add_variable(struct scan *scan, const char *variable)
+{
+	const char *equals = strchr(variable, '=');
+	struct span name, value;
+	struct literal literal = { .builtin = BUILTIN_SECRET_ENVIRONMENT };
+
+	if (!equals)
+		return;
+	name = span_of(variable, (size_t)(equals - variable));
+	value = span_text(equals + 1);
+	if (value.len < SECRET_MIN || name.len > 64 || !is_secret_variable(name))
+		return;
+	for (size_t i = 0; i < name.len; i++)
+		if (!pattern_is_word(name.data[i]))
+			return;
+	literal.bytes = value;
+	literal.text = own_printf("<secret:%.*s>", (int)name.len, variable);
+	add_literal(scan, &literal);
+}
+
+void scan_init(struct scan *scan, struct rules *rules, struct values *values,
+	       char *const *environment)
+{
+	*scan = (struct scan){ .rules = rules, .values = values };
+	for (unsigned int i = 0; patterns[i].match; i++) {
+		if (!rules_has(rules, patterns[i].builtin))
+			continue;
+		for (const char *c = patterns[i].start; *c; c++)
+			for (int d = 0; d < (*c == '0' ? 10 : 1); d++)
+				scan->starts[(uint8_t)(*c + d)] |= (uint16_t)(1U << i);
+	}
+	for (; environment && *environment && rules_has(rules, BUILTIN_SECRET_ENVIRONMENT);
+	     environment++)
+		add_variable(scan, *environment);
+}
+
+void scan_done(struct scan *scan)
+{
+	for (size_t i = 0; i < scan->literal_count; i++)
+		free(scan->literals[i].text);
+	free(scan->literals);
+	buf_done(&scan->scratch);
+	map_done(&scan->secrets);
+	arena_done(&scan->arena);
+	scan->literals = NULL;
+	scan->literal_count = 0;
+}
+
+size_t scan_literal(struct scan *scan, const char *type, struct span bytes)
+{
+	struct literal literal = { .bytes = bytes, .type = type, .builtin = BUILTIN_BOUNDARY };
+
+	if (bytes.len)
+		add_literal(scan, &literal);
+	return scan->literal_count - (bytes.len != 0);
+}
+
+void scan_forget(struct scan *scan, size_t number)
+{
+	scan->literal_count = number;
+}
+
+void scan_port(struct scan *scan, uint16_t port)
+{
+	scan->ports[port / 8] |= (uint8_t)(1U << port % 8);
+}
+
+bool scan_is_port(const struct scan *scan, uint16_t port)
+{
+	return scan->ports[port / 8] & 1U << port % 8;
+}
+
+/* "<uuid#1>", "<secret:NAME>", "<time>" as the traffic's own words. */
+static bool looks_like_placeholder(struct span text)
+{
+	size_t at = 1;
+
+	while (at < text.len &&
+	       ((text.data[at] >= 'a' && text.data[at] <= 'z') || text.data[at] == '-'))
+		at++;
+	return at > 1 && at < text.len &&
+	       (text.data[at] == '#' || text.data[at] == ':' || text.data[at] == '>');
+}
+
+static void add_code(struct buf *out, uint32_t code, const uint8_t *bytes, size_t len)
+{
+	static const char letters[] = "\n\r\t", names[] = "nrt";
+	const char *found = code ? memchr(letters, (int)code, 3) : NULL;
+
+	if (code == '\\')
+		buf_adds(out, "\\\\");
+	else if (code < 128 && found)
+		buf_addf(out, "\\%c", names[found - letters]);
+	else if (!len)
+		buf_addf(out, "\\x%02x", *bytes);
+	else if (code < 32 || code == 127)
+		buf_addf(out, "\\x%02x", code);
+	else if (!utf8_shown(code))
+		buf_addf(out, "\\u{%x}", code);
+	else
+		buf_add(out, bytes, len);
+}
+
+static bool is_plain(uint8_t c)
+{
+	return c >= 0x20 && c < 0x7f && c != '\\' && c != '<' && c != '"';
+}
+
+void scan_escape(struct buf *out, struct span bytes, enum scan_escape escape)
+{
+	size_t at = 0, len;
+	uint32_t code;
+
+	while (at < bytes.len) {
+		for (len = 0; at + len < bytes.len && is_plain(bytes.data[at + len]); len++)
+			;
+		buf_add(out, bytes.data + at, len);
+		at += len;
+		if (at == bytes.len)
+			return;
+		code = 0;
+		len = utf8_decode(bytes.data + at, bytes.len - at, &code);
+		if (bytes.data[at] == '<')
+			buf_adds(out, !looks_like_placeholder(span_cut(bytes, at, bytes.len)) ? "<"
+				      : escape == ESCAPE_JSON ? "\\u003c"
+							      : "\\<");
+		else if (escape == ESCAPE_TEXT)
+			add_code(out, len ? code : 0, bytes.data + at, len);
+		else
+			json_add_escaped(out, (const char *)bytes.data + at, len ? len : 1);
+		at += len ? len : 1;
+	}
+}
+
+void scan_mask(struct scan *scan, struct buf *out, const char *type, struct span raw)
+{
+	value_add_mark(out, values_add(scan->values, type, raw));
+}
+
+void scan_mask_rule(struct scan *scan, struct buf *out, struct rule *rule, struct span raw)
+{
+	rule_masked(rule, raw);
+	scan_mask(scan, out, rule->type, raw);
+}
+
+/* A literal that the bytes begin with; NULL. */
+static const struct literal *literal_at(const struct scan *scan, struct span text)
+{
+	for (size_t i = scan->literal_count; i-- > 0;)
+		if (span_starts(text, scan->literals[i].bytes))
+			return &scan->literals[i];
+	return NULL;
+}
+
+static size_t add_pattern(struct scan *scan, struct buf *out, struct span text,
+			  enum scan_escape escape)
+{
+	unsigned int starts = scan->starts[text.data[0]];
+
+	for (unsigned int i = 0; starts >> i; i++) {
+		const struct pattern *pattern = &patterns[i];
+		size_t keep = 0, len = starts >> i & 1 ? pattern->match(text, &keep) : 0;
+
+		if (!len)
+			continue;
+		rules_use(scan->rules, pattern->builtin);
+		scan_escape(out, span_cut(text, 0, keep), escape);
+		if (pattern->numbered)
+			scan_mask(scan, out, pattern->type, span_cut(text, keep, len - keep));
+		else
+			buf_addf(out, "<%s>", pattern->type);
+		return len;
+	}
+	return 0;
+}
+
+/* ":43567" of a masked port. */
+static size_t add_port(struct scan *scan, struct buf *out, struct span text)
+{
+	size_t len = 1;
+	uint64_t port = 0;
+
+	while (len < text.len && len < 7 && text.data[len] >= '0' && text.data[len] <= '9')
+		port = port * 10 + (uint64_t)(text.data[len++] - '0');
+	if (len < 2 || port > 65535 || !scan_is_port(scan, (uint16_t)port) ||
+	    (len < text.len && pattern_is_word(text.data[len])))
+		return 0;
+	rules_use(scan->rules, BUILTIN_PORTS);
+	buf_addc(out, ':');
+	scan_mask(scan, out, "port", span_cut(text, 1, len - 1));
+	return len;
+}
+
+/* "127.0.0.1:43567" of a masked port: which of the host's own addresses it is means nothing. */
+static size_t add_loopback(struct scan *scan, struct buf *out, struct span text)
+{
+	size_t at = 4, start = out->len, len;
+
+	while (at < text.len && at < 15 &&
+	       ((text.data[at] >= '0' && text.data[at] <= '9') || text.data[at] == '.'))
+		at++;
+	if (at >= text.len || text.data[at] != ':')
+		return 0;
+	buf_adds(out, "localhost");
+	len = add_port(scan, out, span_cut(text, at, text.len));
+	if (!len)
+		out->len = start;
+	return len ? at + len : 0;
+}
+
+/* What stands at the beginning of the text and is masked: its length, 0: nothing. */
+static size_t add_masked(struct scan *scan, struct buf *out, struct span text, bool word,
+			 enum scan_escape escape)
+{
+	const struct literal *literal = scan->first[text.data[0]] ? literal_at(scan, text) : NULL;
+	struct span secret;
+	size_t len;
+
+	if (literal) {
+		rules_use(scan->rules, literal->builtin);
+		if (literal->type)
+			scan_mask(scan, out, literal->type, literal->bytes);
+		else
+			buf_adds(out, literal->text);
+		return literal->bytes.len;
+	}
+	if (text.data[0] == ':')
+		return add_port(scan, out, text);
+	if (!word && span_starts(text, SPAN("127.")) && (len = add_loopback(scan, out, text)))
+		return len;
+	secret = word ? (struct span){ 0 } : secret_at(scan, text);
+	if (secret.len) {
+		scan_mask(scan, out, "secret", secret);
+		return secret.len;
+	}
+	return word || !scan->starts[text.data[0]] ? 0 : add_pattern(scan, out, text, escape);
+}
+
+static bool may_be_secret(const struct scan *scan, struct span text, size_t at)
+{
+	size_t bit;
+
+	if (text.len - at < SECRET_MIN)
+		return false;
+	bit = prefix_bit(span_cut(text, at, 2));
+	return scan->prefixes[bit / 8] >> bit % 8 & 1;
+}
+
+static void add_builtin(struct scan *scan, struct buf *out, struct span text,
+			enum scan_escape escape)
+{
+	size_t from = 0, at = 0, len;
+
+	while (at < text.len) {
+		bool word = at > from && pattern_is_word(text.data[at - 1]);
+		uint8_t c = text.data[at];
+
+		if (!scan->first[c] && c != ':' &&
+		    (word || (!scan->starts[c] && !may_be_secret(scan, text, at)))) {
+			at++;
+			continue;
+		}
+		scan->scratch.len = 0;
+		len = add_masked(scan, &scan->scratch, span_cut(text, at, text.len), word, escape);
+		if (!len) {
+			at++;
+			continue;
+		}
+		scan_escape(out, span_cut(text, from, at - from), escape);
+		buf_add(out, scan->scratch.data, scan->scratch.len);
+		from = at += len;
+	}
+	scan_escape(out, span_cut(text, from, text.len), escape);
+}
+
+/* The user's expressions from that number on, then the built-in rules for what they leave. */
+static void add_from(struct scan *scan, struct buf *out, struct span text, enum scan_escape escape,
+		     size_t number)
+{
+	struct rules *rules = scan->rules;
+	size_t at = 0, search = 0, start, end;
+	struct rule *rule;
+
+	while (number < rules->count &&
+	       (rules->items[number].what != WHAT_TEXT ||
+		(scan->place && !rule_is_for(&rules->items[number], scan->place))))
+		number++;
+	if (number == rules->count) {
+		add_builtin(scan, out, text, escape);
+		return;
+	}
+	rule = &rules->items[number];
+	while (match_find(rule->regex, text.data, text.len, search, &start, &end)) {
+		search = end + (end == start);
+		if (end == start)
+			continue;
+		add_from(scan, out, span_cut(text, at, start - at), escape, number + 1);
+		rule->hits++;
+		scan_mask_rule(scan, out, rule, span_cut(text, start, end - start));
+		at = end;
+	}
+	add_from(scan, out, span_cut(text, at, text.len), escape, number + 1);
+}
+
+void scan_add(struct scan *scan, struct buf *out, struct span bytes, enum scan_escape escape)
+{
+	if (bytes.len)
+		add_from(scan, out, bytes, escape, 0);
+}

@@ -1,0 +1,336 @@
+/* Goldens: what they say, how they are read, and how a run is held against them. */
+#include "golden/golden.h"
+
+#include "base/own.h"
+#include "golden/compare.h"
+#include "golden/json_tree.h"
+#include "golden/order.h"
+#include "golden/report.h"
+#include "golden/sha256.h"
+#include "runs.h"
+#include "unit.h"
+
+#define GET(path) "GET " path " HTTP/1.1\r\nHost: h\r\n\r\n"
+#define BODY(text, len) \
+	"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: " len "\r\n\r\n" text
+#define UUID1 "8c5ec4a7-6a43-4fb8-9b51-0d4e1ba6fd01"
+#define UUID2 "9c5ec4a7-6a43-4fb8-9b51-0d4e1ba6fd02"
+
+#define HEAD "#iotrace-golden 1\nlevel full\nrules builtin 1\nended exit 0\n"
+
+static char *body_of(const char *body, size_t len)
+{
+	char head[64];
+	struct run run = { .conns = { { .said = { GET("/") } } } };
+	struct buf text = { 0 };
+	char *golden;
+
+	snprintf(head, sizeof(head), "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n", len);
+	buf_adds(&text, head);
+	buf_add(&text, body, len);
+	run.conns[0].said[1] = text.data;
+	run.conns[0].lens[1] = text.len;
+	golden = run_golden(&run, "", LEVEL_FULL);
+	buf_done(&text);
+	return golden;
+}
+
+static const struct {
+	const char *body, *golden;
+} bodies[] = {
+	{ "{\"b\":9007199254740993,\"a\":1.10,\"c\":123456789012345678901234567890}",
+	  "  < |   \"a\": 1.10,\n  < |   \"b\": 9007199254740993,\n"
+	  "  < |   \"c\": 123456789012345678901234567890\n" },
+	{ "{\"a\":1,\"a\":2}", "  < |   \"a\": 1,\n  < |   \"a\": 2\n" },
+	{ "[1E+2,-0.0,[],{}]", "  < |   1E+2,\n  < |   -0.0,\n  < |   [],\n  < |   {}\n" },
+	{ "{\"a\":\"\\u00e9\\n\\\"\"}", "  < |   \"a\": \"é\\n\\\"\"\n" },
+	{ "{\"a\":\"\\ud800\"}", "  < |   \"a\": \"\\\\ud800\"\n" },
+	{ "{\"a\":01}", "  < |\\ {\"a\":01}\n" },
+	{ "one\ntwo", "  < | one\n  < |\\ two\n" },
+	{ "one\r\n", "  < | one\\r\n" },
+	{ "a\\b <uuid#1> <b>", "  < |\\ a\\\\b \\<uuid#1> \\<b>\n" },
+	{ "1 < 2", "  < |\\ 1 < 2\n" },
+	{ "\x01\x02", "  < : 2 bytes sha256 "
+		      "a12871fee210fb8619291eaea194581cbd2531e4b23759d225f6806923f63222\n"
+		      "  < : 0000  01 02\n" },
+	{ "\xff", "  < : 1 bytes sha256 " },
+};
+
+static void test_bodies(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(bodies); i++) {
+		char *golden auto_free = body_of(bodies[i].body, strlen(bodies[i].body));
+
+		CHECK(strstr(golden, bodies[i].golden), "%s\nis\n%s", bodies[i].body, golden);
+	}
+}
+
+static void test_sha256(void **state)
+{
+	char text[SHA256_TEXT], million[1000];
+	struct span abc = SPAN("abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq");
+
+	(void)state;
+	assert_string_equal(sha256_text(SPAN(""), text),
+			    "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+	assert_string_equal(sha256_text(abc, text),
+			    "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1");
+	memset(million, 'a', sizeof(million));
+	assert_string_equal(sha256_text(span_of(million, sizeof(million)), text),
+			    "41edece42d63e8d9bf515a9ba6932e1c20cbc9f5a5d134645adb5db1b9737ea3");
+}
+
+/* The text of a golden is read and written as it was. */
+static void test_round_trip(void **state)
+{
+	static const struct run run = {
+		.conns = { { .said = { GET("/a"), BODY(UUID1, "36"), GET("/a"), BODY(UUID1, "36"),
+				       GET("/b?id=" UUID1), BODY("\\ <x#1>\x02\n", "9") } },
+			   { .said = { GET("/c"), BODY("", "0") } } },
+	};
+	char *text auto_free = run_golden(&run, "", LEVEL_FULL);
+	struct golden_error error;
+	struct model *model = golden_parse(span_text(text), &error);
+	struct buf again auto_buf = { 0 };
+
+	(void)state;
+	CHECK(model, "%u: %s", error.line, error.text);
+	golden_write(&again, model);
+	assert_string_equal(text, buf_cstr(&again));
+	assert_non_null(strstr(text, "  times 2\n"));
+	assert_non_null(strstr(text, "exchange GET /b?id=<uuid#1>\n"));
+	model_free(model);
+}
+
+static const struct {
+	const char *text;
+	unsigned int line;
+	const char *word;
+} wrong[] = {
+	{ "", 0, "empty" },
+	{ "hello\n", 1, "first line" },
+	{ "#iotrace-golden 2\n", 1, "newer" },
+	{ "#iotrace-golden x\n", 1, "VERSION" },
+	{ "#iotrace-golden 1\nlevel full\n", 2, "ends before" },
+	{ "#iotrace-golden 1\nlevel some\n", 2, "level" },
+	{ "#iotrace-golden 1\nended now 3\n", 2, "ended" },
+	{ "#iotrace-golden 1\nended exit 300\n", 2, "ended" },
+	{ "#iotrace-golden 1\nrules x\n", 2, "builtin" },
+	{ "#iotrace-golden 1\npeer a tcp by b\n", 2, "before the first peer" },
+	{ HEAD "<<<<<<< HEAD\n", 5, "merge conflict" },
+	{ HEAD "peer a tcp by b\n=======\n", 6, "merge conflict" },
+	{ HEAD "exchange a\n", 5, "before the first peer" },
+	{ HEAD "peer a tcp by b\nexchange a\n", 6, "connection" },
+	{ HEAD "peer a tcp by b any order\nconnection\n", 6, "connection" },
+	{ HEAD "peer a tcp by b any order\n  > a\n", 6, "before the first exchange" },
+	{ HEAD "peer a tcp by b any order\nexchange a\n  times 1\n", 7, "times" },
+	{ HEAD "peer a tcp by b any order\nexchange a\n  > b\n  times 2\n", 8, "times" },
+	{ HEAD "peer a tcp by b any order\nexchange a\n > b\n", 7, "not understood" },
+	{ HEAD "nonsense\n", 5, "not understood" },
+	{ HEAD "peer \x01"
+	       "1\x02\n",
+	  5, "damaged" },
+	{ HEAD "peer \xff\n", 5, "damaged" },
+};
+
+static void test_wrong(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(wrong); i++) {
+		struct golden_error error;
+		struct model *model = golden_parse(span_text(wrong[i].text), &error);
+
+		CHECK(!model, "'%s' is taken", wrong[i].text);
+		CHECK(error.line == wrong[i].line && strstr(error.text, wrong[i].word),
+		      "'%s': %u: %s", wrong[i].text, error.line, error.text);
+	}
+}
+
+/* Holds `run` against the golden that `before` makes; the text of the verdict. */
+static char *held(const struct run *before, const struct run *run, const char *rules,
+		  struct comparison *ret_comparison)
+{
+	char *text auto_free = run_golden(before, rules, LEVEL_FULL);
+	struct rules parsed = { 0 };
+	struct golden_error error;
+	struct model *golden = golden_parse(span_text(text), &error);
+	struct model *model = run_model(run, rules, LEVEL_FULL, &parsed);
+	struct verdict verdict = { .name = "g", .comparison = ret_comparison };
+	struct buf out = { 0 };
+	char *copy;
+
+	assert_non_null(golden);
+	compare_models(ret_comparison, golden, model);
+	report_text(&out, &verdict, false);
+	copy = own_strdup(buf_cstr(&out));
+	buf_done(&out);
+	model_free(golden);
+	model_free(model);
+	rules_done(&parsed);
+	return copy;
+}
+
+#define TALK(...)                       \
+	{                               \
+		.said = { __VA_ARGS__ } \
+	}
+
+static const struct {
+	const char *what;
+	struct run before, run;
+	size_t hunks;
+	const char *word; /* of the verdict */
+} pairs[] = {
+	{ "nothing",
+	  { .conns = { TALK(GET("/"), BODY("a", "1")) } },
+	  { .conns = { TALK(GET("/"), BODY("a", "1")) } },
+	  0,
+	  "no difference" },
+	{ "a line",
+	  { .conns = { TALK(GET("/"), BODY("a", "1")) } },
+	  { .conns = { TALK(GET("/"), BODY("b", "1")) } },
+	  1,
+	  "-  < |\\ a\n+  < |\\ b\n" },
+	{ "another identifier",
+	  { .conns = { TALK(GET("/"), BODY(UUID1, "36")) } },
+	  { .conns = { TALK(GET("/"), BODY(UUID2, "36")) } },
+	  0,
+	  "no difference" },
+	{ "an identifier that does not reappear",
+	  { .conns = { TALK(GET("/a"), BODY(UUID1, "36"), GET("/b"), BODY(UUID1, "36")) } },
+	  { .conns = { TALK(GET("/a"), BODY(UUID1, "36"), GET("/b"), BODY(UUID2, "36")) } },
+	  1,
+	  "@@ GET /b (peer localhost:80 http by prog)\n" },
+	{ "order within a connection",
+	  { .conns = { TALK(GET("/a"), BODY("", "0"), GET("/b"), BODY("", "0")) } },
+	  { .conns = { TALK(GET("/b"), BODY("", "0"), GET("/a"), BODY("", "0")) } },
+	  1,
+	  "@@" },
+	{ "order of connections",
+	  { .conns = { TALK(GET("/a"), BODY("", "0")), TALK(GET("/b"), BODY("", "0")) } },
+	  { .conns = { TALK(GET("/b"), BODY("", "0")), TALK(GET("/a"), BODY("", "0")) } },
+	  0,
+	  "no difference" },
+	{ "one more",
+	  { .conns = { TALK(GET("/"), BODY("a", "1")) } },
+	  { .conns = { TALK(GET("/"), BODY("a", "1")), TALK(GET("/new"), BODY("", "0")) } },
+	  1,
+	  "+exchange GET /new\n" },
+	{ "one less",
+	  { .conns = { TALK(GET("/"), BODY("a", "1")), TALK(GET("/old"), BODY("", "0")) } },
+	  { .conns = { TALK(GET("/"), BODY("a", "1")) } },
+	  1,
+	  "-exchange GET /old\n" },
+	{ "a new peer",
+	  { .conns = { TALK(GET("/"), BODY("a", "1")) } },
+	  { .conns = { TALK(GET("/"), BODY("a", "1")),
+		       { .said = { GET("/"), BODY("a", "1") }, .remote = "10.0.0.1:99" } } },
+	  1,
+	  "new peer: peer 10.0.0.1:99 http by prog\n" },
+	{ "once more",
+	  { .conns = { TALK(GET("/"), BODY("a", "1"), GET("/"), BODY("a", "1")) } },
+	  { .conns = { TALK(GET("/"), BODY("a", "1"), GET("/"), BODY("a", "1"), GET("/"),
+			    BODY("a", "1")) } },
+	  1,
+	  "-  times 2\n+  times 3\n" },
+};
+
+static void test_compare(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(pairs); i++) {
+		struct comparison comparison;
+		char *text auto_free = held(&pairs[i].before, &pairs[i].run, "", &comparison);
+
+		CHECK(comparison.hunk_count == pairs[i].hunks && strstr(text, pairs[i].word),
+		      "%s:\n%s", pairs[i].what, text);
+		CHECK(comparison.same == !pairs[i].hunks, "%s", pairs[i].what);
+		comparison_done(&comparison);
+	}
+}
+
+/* Where their order does not matter, one of many that are alike is told by itself. */
+static void test_any_order(void **state)
+{
+	static const struct run before = { .conns = { TALK(GET("/"), BODY("a", "1"), GET("/"),
+							   BODY("a", "1"), GET("/"),
+							   BODY("a", "1")) } };
+	static const struct run run = { .conns = { TALK(GET("/"), BODY("a", "1"), GET("/"),
+							BODY("b", "1"), GET("/"),
+							BODY("a", "1")) } };
+	struct comparison comparison;
+	char *text auto_free = held(&before, &run, "order any *\n", &comparison);
+
+	(void)state;
+	assert_int_equal(comparison.hunk_count, 1);
+	assert_non_null(strstr(text, "one of 3\n"));
+	assert_non_null(strstr(text, "-  < |\\ a\n+  < |\\ b\n"));
+	comparison_done(&comparison);
+}
+
+/* Which of two that look alike is which is told by where their identifiers go. */
+static void test_links(void **state)
+{
+	static const struct run before = { .conns = { TALK(GET("/new"), BODY(UUID1, "36"),
+							   GET("/new"), BODY(UUID2, "36"),
+							   GET("/a?id=" UUID1), BODY("", "0"),
+							   GET("/b?id=" UUID2), BODY("", "0")) } };
+	static const struct run run = { .conns = { TALK(GET("/new"), BODY(UUID1, "36"), GET("/new"),
+							BODY(UUID2, "36"), GET("/a?id=" UUID2),
+							BODY("", "0"), GET("/b?id=" UUID1),
+							BODY("", "0")) } };
+	struct comparison comparison;
+
+	(void)state;
+	free(held(&before, &run, "order any *\n", &comparison));
+	assert_true(comparison.same);
+	comparison_done(&comparison);
+	/* In order they are what they are. */
+	free(held(&before, &run, "", &comparison));
+	assert_false(comparison.same);
+	comparison_done(&comparison);
+}
+
+static void test_levels(void **state)
+{
+	static const struct run run = { .conns = { TALK(GET("/a"), BODY("b", "1")) } };
+	char *peers auto_free = run_golden(&run, "", LEVEL_PEERS);
+	char *requests auto_free = run_golden(&run, "", LEVEL_REQUESTS);
+
+	(void)state;
+	assert_string_equal(peers, "#iotrace-golden 1\nlevel peers\nrules builtin 1\n"
+				   "ended exit 0\n\npeer localhost:80 http by prog\n");
+	assert_string_equal(requests,
+			    "#iotrace-golden 1\nlevel requests\nrules builtin 1\nended exit 0\n\n"
+			    "peer localhost:80 http by prog\n\nconnection\nexchange GET /a\n"
+			    "  < 200 OK\n");
+}
+
+static void test_deep_json(void **state)
+{
+	char text[2 * JSON_DEPTH + 2];
+	struct arena arena = { 0 };
+
+	(void)state;
+	memset(text, '[', JSON_DEPTH);
+	memset(text + JSON_DEPTH, ']', JSON_DEPTH);
+	assert_non_null(json_parse(&arena, span_of(text, 2 * JSON_DEPTH)));
+	memset(text, '[', JSON_DEPTH + 1);
+	memset(text + JSON_DEPTH + 1, ']', JSON_DEPTH + 1);
+	assert_null(json_parse(&arena, span_of(text, sizeof(text))));
+	arena_done(&arena);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_bodies),     cmocka_unit_test(test_sha256),
+		cmocka_unit_test(test_round_trip), cmocka_unit_test(test_wrong),
+		cmocka_unit_test(test_compare),    cmocka_unit_test(test_any_order),
+		cmocka_unit_test(test_links),      cmocka_unit_test(test_levels),
+		cmocka_unit_test(test_deep_json),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
