@@ -192,7 +192,8 @@ static void unmapped(void)
 	check(!pthread_join(thread, NULL));
 	same("%d faults", atomic_load(&handled));
 	/* All is counted, and what was gone is told as lost. */
-	want("'type':'end','bytes':{'wire':{'out':%u,'in':%u}},'loss':{'calls>=':1,'bytes>=':65536}",
+	want("'type':'end','bytes':{'wire':{'out':%u,'in':%u}},'loss':{'calls>=':1,'bytes>=':"
+	     "65536}",
 	     TAKEN + 12, TAKEN + 12);
 }
 
