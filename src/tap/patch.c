@@ -12,6 +12,8 @@
 #include "base/own.h"
 #include "base/proc.h"
 #include "tap/agent_blob.h"
+#include "tap/cave.h"
+#include "tap/pun.h"
 #include "tap/state.h"
 #include "tracer/inject.h"
 #include "tracer/space_io.h"
@@ -109,112 +111,18 @@ static bool is_user_address(uint64_t addr)
 }
 
 static int patch_pun(struct tap *tap, struct tapped *tapped, struct task *task, uint64_t site,
-		     const uint8_t code[5])
+		     const uint8_t code[PUN_SIZE])
 {
 	const uint8_t jump = 0xe9;
-	uint64_t target;
-	int32_t distance;
+	uint64_t target = pun_target(site, code);
 	int result;
 
-	memcpy(&distance, code + 1, sizeof(distance));
-	target = site + 5 + (uint64_t)(int64_t)distance;
 	if (!is_user_address(target))
 		return -EFAULT;
 	result = claim(tap, tapped, task, target);
 	if (!result)
 		result = write_stub(tapped, target, site);
 	return result ? result : space_poke(tapped->proc, site, &jump, 1);
-}
-
-/* The assembler's fillings between functions, longest first. */
-static const struct filling {
-	uint8_t len;
-	uint8_t bytes[11];
-} fillings[] = {
-	{ 11, { 0x66, 0x66, 0x2e, 0x0f, 0x1f, 0x84, 0, 0, 0, 0, 0 } },
-	{ 10, { 0x66, 0x2e, 0x0f, 0x1f, 0x84, 0, 0, 0, 0, 0 } },
-	{ 9, { 0x66, 0x0f, 0x1f, 0x84, 0, 0, 0, 0, 0 } },
-	{ 8, { 0x0f, 0x1f, 0x84, 0, 0, 0, 0, 0 } },
-	{ 7, { 0x0f, 0x1f, 0x80, 0, 0, 0, 0 } },
-	{ 6, { 0x66, 0x0f, 0x1f, 0x44, 0, 0 } },
-	{ 5, { 0x0f, 0x1f, 0x44, 0, 0 } },
-	{ 4, { 0x0f, 0x1f, 0x40, 0 } },
-	{ 3, { 0x0f, 0x1f, 0 } },
-	{ 2, { 0x66, 0x90 } },
-	{ 1, { 0x90 } },
-	{ 1, { 0xcc } },
-};
-
-/* Bytes of filling from `at` on, up to the next 16-byte border of the address; 0 if it is none. */
-static size_t filling_len(const uint8_t *code, size_t len, uint64_t addr)
-{
-	size_t want = (size_t)(16 - addr % 16), at = 0, i;
-
-	if (want > len)
-		return 0;
-	while (at < want) {
-		/* gas puts any number of operand-size prefixes in front of the longest. */
-		for (i = 0; i < sizeof(fillings) / sizeof(fillings[0]); i++)
-			if (fillings[i].len <= want - at &&
-			    !memcmp(code + at, fillings[i].bytes, fillings[i].len))
-				break;
-		if (i < sizeof(fillings) / sizeof(fillings[0]))
-			at += fillings[i].len;
-		else if (code[at] == 0x66)
-			at++;
-		else
-			return 0;
-	}
-	return at;
-}
-
-#define HOLE 5
-
-/* How far around the site is looked at: what a short jump reaches, and the instruction before. */
-#define AROUND 160
-
-/*
- * A hole: filling behind a return (c3) or a jump (e9, eb), so that nothing runs into it. Its offset in
- * code, or 0.
- */
-static size_t find_hole(const uint8_t *code, size_t len, uint64_t addr, uint64_t site, size_t from)
-{
-	for (size_t i = from; i + HOLE < len; i++) {
-		int64_t distance = (int64_t)(addr + i - (site + 2));
-		bool ends = code[i - 1] == 0xc3 || (i >= 5 && code[i - 5] == 0xe9) ||
-			    (i >= 2 && code[i - 2] == 0xeb);
-
-		if (!ends || distance < INT8_MIN || distance > INT8_MAX)
-			continue;
-		if (filling_len(code + i, len - i, addr + i) >= HOLE)
-			return i;
-	}
-	return 0;
-}
-
-static bool leads_into(uint64_t target, uint64_t hole)
-{
-	return target >= hole && target < hole + HOLE;
-}
-
-/* A byte pattern anywhere in a piece of code that would be a branch into the hole. */
-static bool has_branch(const uint8_t *code, size_t len, uint64_t addr, uint64_t hole)
-{
-	int32_t far;
-
-	for (size_t i = 1; i + sizeof(far) <= len; i++) {
-		bool is_far = code[i - 1] == 0xe8 || code[i - 1] == 0xe9 ||
-			      (i >= 2 && code[i - 2] == 0x0f && (code[i - 1] & 0xf0) == 0x80);
-		bool is_near = code[i - 1] == 0xeb || (code[i - 1] & 0xf0) == 0x70 ||
-			       (code[i - 1] & 0xfc) == 0xe0;
-
-		memcpy(&far, code + i, sizeof(far));
-		if (is_far && leads_into(addr + i + 4 + (uint64_t)(int64_t)far, hole))
-			return true;
-		if (is_near && leads_into(addr + i + 1 + (uint64_t)(int64_t)(int8_t)code[i], hole))
-			return true;
-	}
-	return false;
 }
 
 /* The mapping that holds addr. */
@@ -244,7 +152,7 @@ static bool is_unreached(struct tapped *tapped, uint64_t hole)
 		return false;
 	for (uint64_t at = start; at<end; at += len> 8 ? len - 8 : len) {
 		len = end - at < WINDOW ? (size_t)(end - at) : WINDOW;
-		if (space_peek(tapped->proc, at, code, len) || has_branch(code, len, at, hole))
+		if (space_peek(tapped->proc, at, code, len) || cave_is_entered(code, len, at, hole))
 			return false;
 		if (at + len >= end)
 			break;
@@ -307,12 +215,7 @@ static int find_place(struct tap *tap, struct tapped *tapped, struct task *task,
 static int write_short_jump(struct tapped *tapped, uint64_t site, int8_t distance)
 {
 	const uint8_t trap = 0xcc, jump = 0xeb;
-	int result;
-
-	/* Two bytes on two cache lines can be seen one by one. */
-	if (site % 64 == 63)
-		return -EXDEV;
-	result = space_poke(tapped->proc, site, &trap, 1);
+	int result = space_poke(tapped->proc, site, &trap, 1);
 	if (!result)
 		result = space_poke(tapped->proc, site + 1, &distance, 1);
 	if (!result)
@@ -320,39 +223,52 @@ static int write_short_jump(struct tapped *tapped, uint64_t site, int8_t distanc
 	return result;
 }
 
+/* The code around a site as it was before any was patched. */
+static int read_around(struct tapped *tapped, uint64_t site, uint8_t code[2 * CAVE_AROUND])
+{
+	static const uint8_t call[] = { 0x0f, 0x05 };
+	int result = space_peek(tapped->proc, site - CAVE_AROUND, code, 2 * CAVE_AROUND);
+
+	for (size_t i = 0; !result && i < 2 * CAVE_AROUND - 1; i++)
+		if (map_get(&tapped->sites, site - CAVE_AROUND + i))
+			memcpy(code + i, call, sizeof(call));
+	return result;
+}
+
 static int patch_cave(struct tap *tap, struct tapped *tapped, struct task *task, uint64_t site)
 {
-	uint8_t code[2 * AROUND], jump[HOLE] = { 0xe9 };
-	uint64_t start = site - AROUND, stub, hole;
-	size_t offset = AROUND - 128;
-	int32_t distance;
-	int result = space_peek(tapped->proc, start, code, sizeof(code));
+	uint8_t code[2 * CAVE_AROUND], jump[CAVE_ROOM_MAX];
+	struct cave caves[CAVES_MAX], *cave = caves;
+	int result = read_around(tapped, site, code);
+	uint64_t stub;
+	size_t count;
 
-	if (result)
-		return result;
-	do {
-		offset = find_hole(code, sizeof(code), start, site, offset + 1);
-		if (!offset)
-			return -ENOENT;
-	} while (!is_unreached(tapped, start + offset));
-	hole = start + offset;
-	result = find_place(tap, tapped, task, hole, &stub);
+	/* Two bytes on two cache lines can be seen one by one. */
+	if (result || site % 64 == 63)
+		return result ? result : -EXDEV;
+	count = cave_find(code, site, caves);
+	while (count && !is_unreached(tapped, cave->addr)) {
+		cave++;
+		count--;
+	}
+	if (!count)
+		return -ENOENT;
+	result = find_place(tap, tapped, task, cave->addr, &stub);
 	if (!result)
 		result = write_stub(tapped, stub, site);
 	if (result)
 		return result;
-	distance = (int32_t)(stub - (hole + HOLE));
-	memcpy(jump + 1, &distance, sizeof(distance));
-	map_put(&tapped->holes, hole, (void *)(uintptr_t)site);
-	result = space_poke(tapped->proc, hole, jump, sizeof(jump));
+	cave_fill(cave, stub, jump);
+	map_put(&tapped->holes, cave->addr, (void *)(uintptr_t)site);
+	result = space_poke(tapped->proc, cave->addr, jump, cave->room);
 	/* From here on a trap at the site is ours: pull.c. */
 	map_put(&tapped->sites, site, tapped);
-	return result ? result : write_short_jump(tapped, site, (int8_t)(hole - (site + 2)));
+	return result ? result : write_short_jump(tapped, site, cave_distance(site, cave));
 }
 
 int patch_site(struct tap *tap, struct tapped *tapped, struct task *task, uint64_t site)
 {
-	uint8_t code[5];
+	uint8_t code[PUN_SIZE];
 	int result = space_peek(tapped->proc, site, code, sizeof(code));
 
 	if (result)
