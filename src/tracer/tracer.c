@@ -37,9 +37,23 @@ static void enable_kick(void)
 	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
 }
 
+/*
+ * SIGKILL ends any other stop, and its PTRACE_EVENT_EXIT follows: what we were told of is over, and what
+ * it stands at now has not been told yet.
+ */
+static bool is_at_unseen_exit(const struct task *task)
+{
+	siginfo_t info;
+
+	return !task->dying && !ptrace(PTRACE_GETSIGINFO, task->tid, 0, &info) &&
+	       info.si_code == (SIGTRAP | PTRACE_EVENT_EXIT << 8);
+}
+
 int task_restart(struct task *task, int request, int sig)
 {
 	task->stopped = false;
+	if (is_at_unseen_exit(task))
+		return 0;
 	return ptrace((enum __ptrace_request)request, task->tid, 0, (long)sig) < 0 ? -errno : 0;
 }
 

@@ -31,12 +31,12 @@
 #define STREAM_SIZE (BLOCK * 100000U)
 #define THREADS_MAX 64
 
-#define check(condition)                                                           \
-	do {                                                                       \
-		if (!(condition)) {                                                \
+#define check(condition)                                                       \
+	do {                                                                   \
+		if (!(condition)) {                                            \
 			fprintf(stderr, "%d: %s: %m\n", __LINE__, #condition); \
-			abort();                                                   \
-		}                                                                  \
+			abort();                                               \
+		}                                                              \
 	} while (0)
 
 enum fate { ENDS, IS_KILLED, EXITS, FATES };
@@ -89,8 +89,8 @@ static void *storm(void *arg)
 	for (unsigned int i = 0; !atomic_load(&over); i++) {
 		int count = atomic_load(&target_count);
 		int tid = count ? atomic_load(&targets[next_random(&state) % (unsigned int)count %
-						       THREADS_MAX]) :
-				  0;
+						       THREADS_MAX])
+				: 0;
 
 		if (tid)
 			syscall(SYS_tgkill, getpid(), tid, i % 3 ? SIGUSR1 : SIGURG);
