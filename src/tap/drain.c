@@ -72,7 +72,7 @@ static void deliver(struct tap *tap, struct task *task, const struct ring_record
 static void partial_add(struct partial *partial, const uint8_t *bytes, size_t len)
 {
 	/* A piece that was cut ends it: what comes behind has another place in the stream. */
-	if (partial->record.marks & RING_CUT || len > MOVED_MAX - partial->len)
+	if (partial->record.marks & RING_CUT || !len || len > MOVED_MAX - partial->len)
 		return;
 	if (partial->room - partial->len < len) {
 		partial->room = (partial->len + len) * 2;
@@ -214,8 +214,13 @@ static void take_all(struct tap *tap, struct ring *ring, bool ends)
 	uint64_t head = atomic_load_explicit(&ring->header->head, memory_order_acquire), freed = 0;
 	struct ring_record record;
 
-	if (head - ring->tail > RING_SIZE || head % RING_ALIGN)
-		give_up(tap, ring, head & ~(uint64_t)(RING_ALIGN - 1), &freed);
+	if (head % RING_ALIGN) {
+		head = RING_ALIGN - head % RING_ALIGN;
+		head += atomic_fetch_add(&ring->header->head, head);
+		give_up(tap, ring, head, &freed);
+	} else if (head - ring->tail > RING_SIZE) {
+		give_up(tap, ring, head, &freed);
+	}
 	while (ring->tail != head) {
 		if (!is_published(ring, ring->tail)) {
 			if (skip_hole(tap, ring, head, ends, &freed))
