@@ -1,4 +1,7 @@
-/* `iotrace probes`: what would be probed in a file or a running process, and why not where not. */
+/*
+ * `iotrace probes`: what would be probed in a file or a running process, and why not where not; and which
+ * calls of a process are recorded inside it.
+ */
 #include "base/log.h"
 #include "base/map.h"
 #include "base/own.h"
@@ -7,6 +10,7 @@
 #include "cmd/opt.h"
 #include "probe/module.h"
 #include "probe/probe.h"
+#include "tap/tap.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -91,6 +95,24 @@ static void print_mapping(const char *pid, char *line, const struct row_set *row
 	print_module(real, path, rows, false);
 }
 
+static void print_place(void *ctx, const struct tap_place *place)
+{
+	size_t *count = ctx;
+
+	if (!(*count)++)
+		printf("calls that are recorded inside the process:\n");
+	printf("  %s+0x%lx at 0x%lx (%s)\n", *place->path ? place->path : "?", place->offset,
+	       place->site, place->cave ? "cave" : "pun");
+}
+
+static void print_tap(pid_t pid)
+{
+	size_t count = 0;
+
+	if (!tap_places(pid, print_place, &count) && !count)
+		printf("it has the agent, and no site is patched\n");
+}
+
 static int print_process(const char *pid, const struct row_set *rows)
 {
 	char *maps auto_free = own_alloc(MAPS_MAX), *save = NULL;
@@ -102,6 +124,7 @@ static int print_process(const char *pid, const struct row_set *rows)
 	for (char *line = strtok_r(maps, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
 		print_mapping(pid, line, rows, &seen);
 	map_done(&seen);
+	print_tap(atoi(pid));
 	return 0;
 }
 
@@ -133,8 +156,8 @@ int probes_main(int argc, char **argv)
 
 	if (at >= 0 && settings.help) {
 		printf("Usage: iotrace probes [OPTION]... [FILE]...\n\nWhat would be probed, and "
-		       "why not "
-		       "where not.\n");
+		       "why not where not; of a process\nthat is traced, also which calls are "
+		       "recorded inside it.\n");
 		opt_print_help(groups);
 		result = 0;
 	} else if (at >= 0 && at == argc && !settings.pids.count) {

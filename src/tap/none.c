@@ -1,6 +1,8 @@
 /* On processors for which there is no agent. */
 #include "tap/tap.h"
 
+#include <errno.h>
+
 struct tap *tap_new(struct tracer *tracer, const struct tap_ops *ops, void *ctx,
 		    const struct tap_options *options, const char **ret_why)
 {
@@ -99,4 +101,12 @@ void tap_get_stats(const struct tap *tap, struct tap_stats *ret_stats)
 {
 	(void)tap;
 	*ret_stats = (struct tap_stats){ 0 };
+}
+
+int tap_places(pid_t pid, void (*each)(void *ctx, const struct tap_place *place), void *ctx)
+{
+	(void)pid;
+	(void)each;
+	(void)ctx;
+	return -ENOENT;
 }

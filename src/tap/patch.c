@@ -15,6 +15,7 @@
 #include "tap/cave.h"
 #include "tap/pun.h"
 #include "tap/state.h"
+#include "tap/stub.h"
 #include "tracer/inject.h"
 #include "tracer/space_io.h"
 
@@ -79,26 +80,15 @@ static int claim(struct tap *tap, struct tapped *tapped, struct task *task, uint
 	return 0;
 }
 
-/*
- *   0: lea -7(%rip), %rcx        the stub itself
- *   7: jmp *(entry)              by the absolute address at 32
- *  13: syscall                   a traced call
- *  15: jmp *(ret)
- *  24: the address behind the site
- *  32: the agent's entry
- */
 static int write_stub(struct tapped *tapped, uint64_t addr, uint64_t site)
 {
-	uint8_t code[STUB_SIZE] = { 0x48, 0x8d, 0x0d, 0xf9, 0xff, 0xff, 0xff, /* lea */
-				    0xff, 0x25, 0x13, 0x00, 0x00, 0x00,       /* jmp *32 */
-				    0x0f, 0x05,                               /* syscall */
-				    0xff, 0x25, 0x03, 0x00, 0x00, 0x00,       /* jmp *24 */
-				    0xcc, 0xcc, 0xcc };
+	uint8_t code[STUB_SIZE];
 	const uint64_t ret = site + 2, entry = TAP_ENTRY_AT;
 	int result;
 
+	memcpy(code, stub_code, sizeof(stub_code));
 	memcpy(code + STUB_RET, &ret, sizeof(ret));
-	memcpy(code + STUB_RET + 8, &entry, sizeof(entry));
+	memcpy(code + STUB_ENTRY, &entry, sizeof(entry));
 	result = space_poke(tapped->proc, addr, code, sizeof(code));
 	if (!result)
 		map_put(&tapped->stubs, addr, (void *)(uintptr_t)site);

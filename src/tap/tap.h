@@ -85,6 +85,17 @@ struct tap_stats {
 	uint64_t pulled;  /* threads moved out of the agent */
 };
 
+/* A site that is patched, in whichever process. */
+struct tap_place {
+	uint64_t site;
+	bool cave;        /* by a jump through a cave, else by a pun: patch.c */
+	const char *path; /* of what is mapped there, "" if nothing is; valid during the call */
+	uint64_t offset;  /* in that file, else the address */
+};
+
+/* All that a process has, found in its memory. 0, -ENOENT where it has no agent, or -errno. */
+int tap_places(pid_t pid, void (*each)(void *ctx, const struct tap_place *place), void *ctx);
+
 void tap_get_stats(const struct tap *tap, struct tap_stats *ret_stats);
 
 #endif

@@ -1,0 +1,98 @@
+/* The patched sites of a process that somebody else may be tracing: by the stubs in its memory. */
+#include "base/own.h"
+#include "base/proc.h"
+#include "tap/agent_blob.h"
+#include "tap/stub.h"
+#include "tap/tap.h"
+#include "tracer/mem.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#define MAPS_MAX (4U << 20)
+
+/* Pages of stubs are mapped one by one. */
+#define STUBS_MAX 65536UL
+
+/* A line of /proc/PID/maps. */
+struct mapping {
+	uint64_t start, end, offset;
+	char flags[5];
+	const char *path; /* in the line; "" where there is none */
+};
+
+static bool read_mapping(char *line, struct mapping *mapping)
+{
+	int at = 0;
+
+	if (sscanf(line, "%lx-%lx %4s %lx %*s %*u %n", &mapping->start, &mapping->end,
+		   mapping->flags, &mapping->offset, &at) < 4)
+		return false;
+	mapping->path = line + at;
+	return true;
+}
+
+/* Which file the site is in. `maps`: lines that end in NUL, and an empty one. */
+static void find_file(char *maps, struct tap_place *place)
+{
+	struct mapping mapping;
+
+	place->path = "";
+	place->offset = place->site;
+	for (char *line = maps; *line; line += strlen(line) + 1)
+		if (read_mapping(line, &mapping) && place->site >= mapping.start &&
+		    place->site < mapping.end) {
+			place->path = mapping.path;
+			place->offset = place->site - mapping.start + mapping.offset;
+		}
+}
+
+static void look_at(pid_t pid, char *maps, const uint8_t *code, size_t len,
+		    void (*each)(void *ctx, const struct tap_place *place), void *ctx)
+{
+	static const uint64_t agent = TAP_ENTRY_AT;
+	struct tap_place place;
+	uint8_t now = 0;
+
+	for (size_t i = 0; i + STUB_SIZE <= len; i++) {
+		if (memcmp(code + i, stub_code, sizeof(stub_code)) != 0 ||
+		    memcmp(code + i + STUB_ENTRY, &agent, sizeof(agent)) != 0)
+			continue;
+		memcpy(&place.site, code + i + STUB_RET, sizeof(place.site));
+		place.site -= 2;
+		mem_read_all(pid, place.site, &now, sizeof(now));
+		/* One that was made, and then the site could not be changed, is none. */
+		if (now != 0xe9 && now != 0xeb)
+			continue;
+		place.cave = now == 0xeb;
+		find_file(maps, &place);
+		each(ctx, &place);
+	}
+}
+
+int tap_places(pid_t pid, void (*each)(void *ctx, const struct tap_place *place), void *ctx)
+{
+	char *maps auto_free = own_zalloc(MAPS_MAX + 1), *newline;
+	ssize_t len = proc_read(pid, "maps", maps, MAPS_MAX);
+	uint8_t *code auto_free = own_alloc(STUBS_MAX);
+	struct mapping mapping;
+	bool any = false;
+
+	if (len < 0)
+		return (int)len;
+	for (newline = maps; (newline = strchr(newline, '\n')); newline++)
+		*newline = '\0';
+	for (char *line = maps; *line; line += strlen(line) + 1) {
+		ssize_t got;
+
+		if (!read_mapping(line, &mapping) || strcmp(mapping.flags, "r-xp") != 0 ||
+		    *mapping.path || mapping.end - mapping.start > STUBS_MAX)
+			continue;
+		any = any || mapping.start == RING_TEXT;
+		got = mem_read(pid, mapping.start, code, mapping.end - mapping.start);
+		if (got > 0)
+			look_at(pid, maps, code, (size_t)got, each, ctx);
+	}
+	return any ? 0 : -ENOENT;
+}
