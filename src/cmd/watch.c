@@ -205,10 +205,14 @@ static void read_events(struct watch *watch)
 	left = n > 0 ? (size_t)n : 0;
 	while (left >= NLMSG_HDRLEN && head->nlmsg_len >= NLMSG_HDRLEN && head->nlmsg_len <= left) {
 		const struct cn_msg *message = NLMSG_DATA(head);
+		struct proc_event event;
 
 		if (head->nlmsg_len >= NLMSG_LENGTH(sizeof(*message)) + EVENT_BYTES &&
-		    message->id.idx == CN_IDX_PROC)
-			handle_event(watch, (const struct proc_event *)message->data);
+		    message->id.idx == CN_IDX_PROC) {
+			/* It is not aligned there. */
+			memcpy(&event, message->data, EVENT_BYTES);
+			handle_event(watch, &event);
+		}
 		step = NLMSG_ALIGN(head->nlmsg_len);
 		if (step >= left)
 			break;

@@ -5,12 +5,14 @@
 #include "expect.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -24,25 +26,32 @@ struct shared {
 static struct shared *shared;
 static int full[2], empty[2];
 
-/* Until nothing more is taken for a while, so that the call that blocks has moved nothing. */
+/* Something waits, and nothing is on its way that could make room for more. */
+static bool is_stuck(void)
+{
+	int queued, unsent;
+
+	check(!ioctl(full[0], SIOCOUTQ, &queued) && !ioctl(full[0], SIOCOUTQNSD, &unsent));
+	return unsent && queued == unsent;
+}
+
+/* Until nothing more can be taken, so that the call that blocks moves nothing. */
 static void fill_up(const struct conn *conn)
 {
 	static char data[200000];
-	int refused = 0;
+	bool stuck;
 	ssize_t n;
 
 	fill(data, sizeof(data), 8);
-	while (refused < 5) {
+	do {
+		stuck = is_stuck();
 		n = send(full[0], data, sizeof(data), MSG_DONTWAIT);
-		if (n > 0) {
+		if (n > 0)
 			want_data(conn, full[0], "sendto", data, (size_t)n, "");
-			refused = 0;
-		} else {
-			check(errno == EAGAIN);
-			refused++;
-			poll(NULL, 0, 20);
-		}
-	}
+		check(n > 0 || errno == EAGAIN);
+		if (n < 0 && !stuck)
+			poll(NULL, 0, 1);
+	} while (n > 0 || !stuck);
 }
 
 static void *sends(void *arg)

@@ -583,6 +583,8 @@ def parse_arguments():
                         help="iotrace may not make these calls, as in a container")
     parser.add_argument("--tap", type=int, default=0, help="calls that the tap must take, at least")
     parser.add_argument("--omit", metavar="CALL", help="iotrace does not know this call")
+    parser.add_argument("--chaos", metavar="SEED",
+                        help="a debug build handles what happens late and in another order")
     parser.add_argument("--engine", help="by stops, or inside the process")
     parser.add_argument("--limit", type=float, default=60, help="seconds, for each run")
     parser.add_argument("command", nargs=argparse.REMAINDER)
@@ -593,6 +595,8 @@ def main():
     arguments = parse_arguments()
     if arguments.omit:
         os.environ["IOTRACE_TEST_OMIT"] = arguments.omit
+    if arguments.chaos:
+        os.environ["IOTRACE_CHAOS"] = arguments.chaos
     with tempfile.TemporaryDirectory() as directory:
         try:
             for view in test(arguments, None, directory):

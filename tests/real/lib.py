@@ -33,6 +33,8 @@ IOTRACE = os.environ.get("IOTRACE", "iotrace")
 BUILT = os.environ.get("IOTRACE_REAL", ".")  # where the proxy and the Go programs are
 SCALE = int(os.environ.get("IOTRACE_TEST_SCALE", "1"))
 LARGE = SCALE >= 100
+with open(IOTRACE, "rb") as program:
+    SANITIZED = b"__asan_init" in program.read()
 PATIENCE = 1500 if LARGE else 60  # seconds for one thing to happen
 PYTHON = "/usr/bin/python3"
 HERE = os.path.dirname(os.path.abspath(__file__))

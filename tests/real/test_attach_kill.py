@@ -54,6 +54,7 @@ def kill_often(test, server, load):
         check_again(pids)
     failures = load.stop()
     expect(not failures, f"clients failed: {failures}")
+    expect(killed["attach"] and killed["trace"], f"it always ended before: {killed}")
     print("killed at", ", ".join(f"{phase} {count}" for phase, count in killed.items()), flush=True)
 
 

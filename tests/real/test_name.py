@@ -88,7 +88,7 @@ def watched(test):
     _, target = serve_files(test, False)
     proxy = Proxy(test, target)
     python = named(test, PYTHON, "py")
-    argv = [python, "-c", CLIENT, proxy.address, *["/1k"] * 300]
+    argv = [python, "-c", CLIENT, proxy.address, *["/1k"] * 100]
     tracer = begin(test, python)
     for _ in range(TIMES):
         client = test.run(argv)
