@@ -3,9 +3,9 @@
 #include "base/addr.h"
 #include "base/match.h"
 #include "base/own.h"
+#include "sink/range.h"
 
 #include <arpa/inet.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,29 +28,9 @@ struct criterion {
 	bool (*holds)(const struct value *value, const struct event *event);
 };
 
-static bool parse_number(const char *text, uint64_t *ret_value, const char **ret_end)
-{
-	char *end;
-
-	if (*text < '0' || *text > '9')
-		return false;
-	errno = 0;
-	*ret_value = strtoull(text, &end, 10);
-	*ret_end = end;
-	return !errno;
-}
-
-/* N, N-, or N-M. */
 static bool parse_range(struct value *value, const char *text)
 {
-	if (!parse_number(text, &value->low, &text))
-		return false;
-	value->high = value->low;
-	if (*text != '-')
-		return !*text;
-	value->high = UINT64_MAX;
-	return !text[1] ||
-	       (parse_number(text + 1, &value->high, &text) && !*text && value->low <= value->high);
+	return range_parse(text, &value->low, &value->high);
 }
 
 static bool parse_port(struct value *value, const char *text)
@@ -120,7 +100,7 @@ static bool parse_peer(struct value *value, const char *text)
 		return false;
 	}
 	bits = width;
-	if (slash && (!parse_number(slash, &bits, &end) || *end || bits > width))
+	if (slash && (!range_number(slash, &bits, &end) || *end || bits > width))
 		return false;
 	value->bits = 128 - width + (unsigned int)bits;
 	return true;

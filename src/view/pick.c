@@ -3,8 +3,8 @@
 #include "base/map.h"
 #include "base/match.h"
 #include "base/own.h"
+#include "sink/range.h"
 
-#include <errno.h>
 #include <string.h>
 #include <sys/queue.h>
 
@@ -27,18 +27,6 @@ static bool parse_match(struct value *value, const char *text)
 	return value->match != NULL;
 }
 
-static bool parse_number(const char *text, uint64_t *ret_number, const char **ret_end)
-{
-	char *end;
-
-	if (*text < '0' || *text > '9')
-		return false;
-	errno = 0;
-	*ret_number = strtoull(text, &end, 10);
-	*ret_end = end;
-	return !errno;
-}
-
 /* 404, 400-499, 500-, 4xx. */
 static bool parse_status(struct value *value, const char *text)
 {
@@ -47,14 +35,7 @@ static bool parse_status(struct value *value, const char *text)
 		value->high = value->low + 99;
 		return true;
 	}
-	if (!parse_number(text, &value->low, &text))
-		return false;
-	value->high = value->low;
-	if (*text != '-')
-		return !*text;
-	value->high = UINT64_MAX;
-	return !text[1] ||
-	       (parse_number(text + 1, &value->high, &text) && !*text && value->low <= value->high);
+	return range_parse(text, &value->low, &value->high);
 }
 
 static bool holds_method(const struct value *value, const struct exchange *exchange)

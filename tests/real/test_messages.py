@@ -347,6 +347,38 @@ def psql(test):
     same("rows", [sum(one["response"].get("rows", 0) for one in exchanges)], [rows])
 
 
+# -- the commands that are made of requests
+
+def commands(test):
+    """Run by a shell, they make the same requests again."""
+    test.need("curl", "openssl")
+    _, plain = serve_nginx(test, False)
+    data = test.write("data", bytes(range(256)) * 3)
+    requests = [["-d", '{"it\'s": "é\\n$x"}', "-H", "Content-Type: application/json",
+                 f"http://{plain}/1"],
+                ["--data-binary", f"@{data}", "-H", "X-Odd: it's \\ `x`", "-A", "",
+                 f"http://{plain}/16k?a=b&c[]=$d"],
+                ["-I", f"http://{plain}/1"], ["-X", "OPTIONS", "-H", "Accept:", f"http://{plain}/1"],
+                ["-T", data, f"http://{plain}/put/new"]]
+
+    def said(run):
+        return [[one["request"].get(key) for key in ("method", "url", "headers", "body")]
+                for one in run.of("http")]
+
+    for words in requests:
+        first = test.run(["curl", "-sS", "-g", "-o", "/dev/null", *words], traced=True)
+        script = subprocess.run([IOTRACE, "export", "-t", "curl", first.base + ".iot"],
+                                capture_output=True, timeout=lib.PATIENCE, check=True).stdout
+        again = test.run(["bash", "-c", script.decode()], traced=True)
+        ours, theirs = said(Run(first)), said(Run(again))
+        # Their order is curl's; what it says of the transfer is its own.
+        for all_of in ours, theirs:
+            for one in all_of:
+                one[2] = sorted(header for header in one[2]
+                                if header[0].lower() not in ("expect", "connection"))
+        same("requests", ours, theirs)
+
+
 # -- both ends in one trace
 
 def both_ends(test):
@@ -387,4 +419,4 @@ def both_ends_tls(test):
 
 
 lib.main(curl_http1, nginx, python, curl_h2c, curl_h2_tls, grpc, websocket, dns, redis, psql,
-         both_ends, both_ends_tls)
+         commands, both_ends, both_ends_tls)
