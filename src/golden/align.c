@@ -159,42 +159,91 @@ static size_t likeness(const struct block *a, const struct block *b)
 	return common;
 }
 
-/* The best of the run's blocks that are left, which has at least so much in common; NULL. */
-static struct block *most_alike(const struct aligned_section *section, const struct block *golden,
-				bool same_title)
+/* Blocks of the run that are not paired, by number. */
+struct left {
+	size_t *items;
+	size_t from, to;
+};
+
+/*
+ * The best of the first few that are left, which has enough in common; its place among them, or SIZE_MAX.
+ */
+static size_t most_alike(const struct aligned_section *section, const struct block *golden,
+			 const struct left *left, bool same_title)
 {
-	struct block *best = NULL;
-	size_t most = 0, tried = 0;
+	size_t best = SIZE_MAX, most = 0;
 
-	for (size_t i = 0; i < section->run_count && tried < LIKE_MAX; i++) {
-		struct block *run = &section->run_blocks[i];
-		size_t common;
+	for (size_t i = left->from; i < left->to && i - left->from < LIKE_MAX; i++) {
+		struct block *run = &section->run_blocks[left->items[i]];
+		size_t common = likeness(golden, run);
 
-		if (section->run_paired[i] || (same_title && run->title != golden->title))
-			continue;
-		tried++;
-		common = likeness(golden, run);
 		/* With another title, half of it must be the same. */
 		if (!same_title &&
 		    2 * common < (golden->count > run->count ? golden->count : run->count))
 			continue;
-		if (!best || common > most) {
-			best = run;
+		if (best == SIZE_MAX || common > most) {
+			best = i;
 			most = common;
 		}
 	}
 	return best;
 }
 
-static void pair_alike(struct aligned_section *section, bool same_title)
+static void pair_left(struct aligned_section *section, struct block *golden, struct left *left,
+		      bool same_title)
 {
-	for (size_t g = 0; g < section->golden_count; g++) {
-		struct block *golden = &section->golden_blocks[g], *run;
+	while (has_room(golden) && golden->times != TIMES_ANY) {
+		size_t at = most_alike(section, golden, left, same_title), item;
 
-		while (has_room(golden) && golden->times != TIMES_ANY &&
-		       (run = most_alike(section, golden, same_title)))
-			add_pair(section, golden, run, PAIR_LIKE);
+		if (at == SIZE_MAX)
+			return;
+		item = left->items[at];
+		/* It is one of the first: those before it move up. */
+		memmove(left->items + left->from + 1, left->items + left->from,
+			(at - left->from) * sizeof(*left->items));
+		left->from++;
+		add_pair(section, golden, &section->run_blocks[item], PAIR_LIKE);
 	}
+}
+
+static void pair_alike(struct aligned_section *section)
+{
+	size_t *items auto_free = own_alloc((section->run_count + 1) * sizeof(*items));
+	struct left left = { .items = items };
+
+	for (size_t i = 0; i < section->run_count; i++)
+		if (!section->run_paired[i])
+			items[left.to++] = i;
+	for (size_t g = 0; g < section->golden_count; g++)
+		pair_left(section, &section->golden_blocks[g], &left, false);
+}
+
+/* The same among those that bear its title. */
+static void pair_titled(struct aligned_section *section, size_t *next)
+{
+	size_t *items auto_free = own_alloc((section->run_count + 1) * sizeof(*items));
+	struct left *lefts auto_free = own_zalloc((section->run_count + 1) * sizeof(*lefts));
+	struct map map = { 0 };
+	size_t count = 0, lists = 0;
+
+	list_blocks(section, PAIR_LIKE, &map, next);
+	MAP_FOR_EACH(node, &map) {
+		size_t at = (size_t)(uintptr_t)map_value(node);
+
+		lefts[lists] = (struct left){ .items = items, .from = count };
+		for (; at; at = next[at - 1])
+			items[count++] = at - 1;
+		lefts[lists++].to = count;
+		map_put(&map, map_key(node), (void *)(uintptr_t)lists);
+	}
+	for (size_t g = 0; g < section->golden_count; g++) {
+		struct block *golden = &section->golden_blocks[g];
+		size_t list = (size_t)(uintptr_t)map_get(&map, golden->title);
+
+		if (list)
+			pair_left(section, golden, &lefts[list - 1], true);
+	}
+	map_done(&map);
 }
 
 /* One that is there more often than it should be is counted, and not shown once more. */
@@ -224,8 +273,8 @@ static void align_blocks(struct aligned_section *section)
 	pair_same(section, PAIR_BLANK, next);
 	if (section->any)
 		count_extra(section, next);
-	pair_alike(section, true);
-	pair_alike(section, false);
+	pair_titled(section, next);
+	pair_alike(section);
 }
 
 /*** Sections ***/

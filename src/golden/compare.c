@@ -41,6 +41,55 @@ bool comparer_bind(struct comparer *comparer, const char *golden, const char *ru
 	return same;
 }
 
+/* The next exchange's first line, or the end. */
+static size_t next_title(const struct block *block, size_t at)
+{
+	do
+		at++;
+	while (at < block->count && !block->lines[at].title);
+	return at;
+}
+
+/* Hashes of each exchange's first line, and where it is; how many. */
+static size_t titles_of(const struct block *block, uint64_t *hashes, size_t *places)
+{
+	size_t count = 0;
+
+	for (size_t at = 0; at < block->count; at = next_title(block, at)) {
+		hashes[count] = block->lines[at].blank;
+		places[count++] = at;
+	}
+	return count;
+}
+
+/* Too much differs to be seen at once: exchange by exchange, which are brought together by their titles. */
+static void keep_by_title(const struct block *golden, const struct block *run,
+			  const uint64_t *hashes, size_t *ret_kept)
+{
+	size_t size = golden->count + run->count + 1;
+	uint64_t *titles auto_free = own_alloc(size * sizeof(*titles));
+	size_t *places auto_free = own_alloc(size * sizeof(*places));
+	size_t *kept auto_free = own_alloc((golden->count + 1) * sizeof(*kept));
+	size_t count = titles_of(golden, titles, places);
+	size_t others = titles_of(run, titles + count, places + count);
+
+	for (size_t i = 0; i < golden->count; i++)
+		ret_kept[i] = DIFF_NONE;
+	diff_lines(titles, count, titles + count, others, kept);
+	for (size_t i = 0; i < count; i++) {
+		size_t from = places[i], to = next_title(golden, from), other;
+
+		if (kept[i] == DIFF_NONE)
+			continue;
+		other = places[count + kept[i]];
+		diff_lines(hashes + from, to - from, hashes + golden->count + other,
+			   next_title(run, other) - other, ret_kept + from);
+		for (; from < to; from++)
+			if (ret_kept[from] != DIFF_NONE)
+				ret_kept[from] += other;
+	}
+}
+
 void comparer_keep(const struct block *golden, const struct block *run, size_t *ret_kept)
 {
 	uint64_t *hashes auto_free = own_alloc((golden->count + run->count + 1) * sizeof(*hashes));
@@ -49,7 +98,8 @@ void comparer_keep(const struct block *golden, const struct block *run, size_t *
 		hashes[i] = golden->lines[i].blank;
 	for (size_t i = 0; i < run->count; i++)
 		hashes[golden->count + i] = run->lines[i].blank;
-	diff_lines(hashes, golden->count, hashes + golden->count, run->count, ret_kept);
+	if (!diff_lines(hashes, golden->count, hashes + golden->count, run->count, ret_kept))
+		keep_by_title(golden, run, hashes, ret_kept);
 }
 
 static void bind_pair(struct comparer *comparer, const struct pair *pair)

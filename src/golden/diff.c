@@ -88,7 +88,7 @@ static void walk_back(const struct sides *sides, const struct rows *rows, int d,
 	}
 }
 
-static void find_way(const struct sides *sides)
+static bool find_way(const struct sides *sides)
 {
 	struct rows rows = { 0 };
 	int k = 0, d = 0;
@@ -96,7 +96,7 @@ static void find_way(const struct sides *sides)
 
 	if (!sides->a_count || !sides->b_count || sides->a_count > INT32_MAX / 2 ||
 	    sides->b_count > INT32_MAX / 2)
-		return;
+		return !sides->a_count || !sides->b_count;
 	rows.rows = own_alloc((DIFF_EDITS + 1) * sizeof(*rows.rows));
 	for (; d <= DIFF_EDITS && !found; d++)
 		found = add_row(sides, &rows, d, &k);
@@ -105,9 +105,10 @@ static void find_way(const struct sides *sides)
 	for (int i = 0; i < rows.count; i++)
 		free(rows.rows[i]);
 	free(rows.rows);
+	return found;
 }
 
-void diff_lines(const uint64_t *a, size_t a_count, const uint64_t *b, size_t b_count,
+bool diff_lines(const uint64_t *a, size_t a_count, const uint64_t *b, size_t b_count,
 		size_t *ret_kept)
 {
 	size_t head = 0, tail = 0;
@@ -123,11 +124,11 @@ void diff_lines(const uint64_t *a, size_t a_count, const uint64_t *b, size_t b_c
 		ret_kept[a_count - 1 - tail] = b_count - 1 - tail;
 		tail++;
 	}
-	find_way(&(struct sides){ .a = a + head,
-				  .b = b + head,
-				  .a_count = a_count - head - tail,
-				  .b_count = b_count - head - tail,
-				  .kept = ret_kept,
-				  .a_from = head,
-				  .b_from = head });
+	return find_way(&(struct sides){ .a = a + head,
+					 .b = b + head,
+					 .a_count = a_count - head - tail,
+					 .b_count = b_count - head - tail,
+					 .kept = ret_kept,
+					 .a_from = head,
+					 .b_from = head });
 }

@@ -11,10 +11,11 @@
 
 /*
  * For each line of `a` the line of `b` that it stays as, or DIFF_NONE, in *ret_kept (a_count of them);
- * kept lines are in order in both. The hashes are borrowed.
+ * kept lines are in order in both. The hashes are borrowed. False where there are more edits: then only
+ * what is the same at both ends is kept.
  */
 #define DIFF_NONE SIZE_MAX
-void diff_lines(const uint64_t *a, size_t a_count, const uint64_t *b, size_t b_count,
+bool diff_lines(const uint64_t *a, size_t a_count, const uint64_t *b, size_t b_count,
 		size_t *ret_kept);
 
 #endif

@@ -151,16 +151,6 @@ static bool parse_section(struct parser *parser, struct span whole)
 	return true;
 }
 
-static bool parse_peer(struct parser *parser, struct span rest)
-{
-	return parse_section(parser, span_of(rest.data - strlen("peer "), rest.len + 5));
-}
-
-static bool parse_served(struct parser *parser, struct span rest)
-{
-	return parse_section(parser, span_of(rest.data - strlen("served "), rest.len + 7));
-}
-
 static bool parse_exchange(struct parser *parser, struct span rest)
 {
 	if (!parser->section)
@@ -203,18 +193,19 @@ static bool parse_times(struct parser *parser, struct span rest)
 struct keyword {
 	const char *name;
 	bool (*parse)(struct parser *parser, struct span rest);
+	bool whole; /* it is given the line with the word */
 };
 
 static const struct keyword keywords[] = {
-	{ "level ", parse_level },
-	{ "rules ", parse_rules },
-	{ "ended ", parse_ended },
-	{ "peer ", parse_peer },
-	{ "served ", parse_served },
-	{ "connection", parse_connection },
-	{ "exchange ", parse_exchange },
-	{ "  times ", parse_times },
-	{ NULL, NULL },
+	{ "level ", parse_level, false },
+	{ "rules ", parse_rules, false },
+	{ "ended ", parse_ended, false },
+	{ "peer ", parse_section, true },
+	{ "served ", parse_section, true },
+	{ "connection", parse_connection, false },
+	{ "exchange ", parse_exchange, false },
+	{ "  times ", parse_times, false },
+	{ NULL, NULL, false },
 };
 
 static bool is_conflict(struct span line)
@@ -247,7 +238,9 @@ static bool parse_line(struct parser *parser, struct span line)
 		return fail(parser, "this is no text of iotrace's: the file is damaged");
 	for (const struct keyword *word = keywords; word->name; word++)
 		if (span_starts(line, span_text(word->name)))
-			return word->parse(parser, span_cut(line, strlen(word->name), line.len));
+			return word->parse(
+				parser,
+				span_cut(line, word->whole ? 0 : strlen(word->name), line.len));
 	if (line.len > 3 && span_starts(line, SPAN("  ")) && line.data[3] == ' ' &&
 	    (line.data[2] == '>' || line.data[2] == '<'))
 		return parse_content(parser, line);

@@ -31,10 +31,16 @@ static bool fail(const struct words *words, const uint8_t *at, const char *forma
 	return false;
 }
 
+/* What is behind the first bytes; at the end of the line still a place in it, for columns. */
+static struct span behind(struct span rest, size_t len)
+{
+	return span_of(rest.data + len, rest.len - len);
+}
+
 static void skip_blanks(struct words *words)
 {
 	while (words->rest.len && (words->rest.data[0] == ' ' || words->rest.data[0] == '\t'))
-		words->rest = span_cut(words->rest, 1, words->rest.len);
+		words->rest = behind(words->rest, 1);
 	words->word = words->rest.data;
 }
 
@@ -49,7 +55,7 @@ static struct span next_word(struct words *words)
 	       words->rest.data[len] != '\t')
 		len++;
 	word = span_cut(words->rest, 0, len);
-	words->rest = span_of(words->rest.data + len, words->rest.len - len);
+	words->rest = behind(words->rest, len);
 	return word;
 }
 
@@ -112,7 +118,7 @@ static bool parse_regex(struct words *words, struct rule *rule)
 		return fail(words, words->word + 1,
 			    "the expression matches nothing at all, too: "
 			    "it would mask everywhere");
-	words->rest = span_of(words->rest.data + end + 1, words->rest.len - end - 1);
+	words->rest = behind(words->rest, end + 1);
 	return true;
 }
 

@@ -19,10 +19,16 @@ struct literal {
 	enum builtin builtin;
 };
 
-/* One of those that begin with the same bytes. */
 struct secret {
 	struct span bytes;
-	struct secret *next;
+};
+
+/* Of secrets that begin with the same bytes, each once. */
+#define LENGTHS_MAX 64
+
+struct lengths {
+	size_t count;
+	size_t items[LENGTHS_MAX];
 };
 
 static uint64_t prefix_of(struct span bytes)
@@ -38,34 +44,57 @@ static size_t prefix_bit(struct span bytes)
 	return (size_t)bytes.data[0] << 8 | bytes.data[1];
 }
 
+static bool is_secret(const struct scan *scan, struct span bytes)
+{
+	const struct secret *secret =
+		map_get(&scan->secrets, hash_bytes(11, bytes.data, bytes.len));
+
+	return secret && span_equal(secret->bytes, bytes);
+}
+
 /* The longest that the text begins with; empty where there is none. */
 static struct span secret_at(const struct scan *scan, struct span text)
 {
-	const struct secret *secret;
-	struct span found = { 0 };
+	const struct lengths *lengths;
+	size_t longest = 0;
 
 	if (text.len < SECRET_MIN ||
 	    !(scan->prefixes[prefix_bit(text) / 8] >> prefix_bit(text) % 8 & 1))
-		return found;
-	for (secret = map_get(&scan->secrets, prefix_of(text)); secret; secret = secret->next)
-		if (secret->bytes.len > found.len && span_starts(text, secret->bytes))
-			found = secret->bytes;
-	return found;
+		return (struct span){ 0 };
+	lengths = map_get(&scan->lengths, prefix_of(text));
+	for (size_t i = 0; lengths && i < lengths->count; i++)
+		if (lengths->items[i] > longest && lengths->items[i] <= text.len &&
+		    is_secret(scan, span_cut(text, 0, lengths->items[i])))
+			longest = lengths->items[i];
+	return span_cut(text, 0, longest);
+}
+
+static void add_length(struct scan *scan, struct span bytes)
+{
+	struct lengths *lengths = map_get(&scan->lengths, prefix_of(bytes));
+	size_t i = 0;
+
+	if (!lengths) {
+		lengths = arena_alloc(&scan->arena, sizeof(*lengths));
+		lengths->count = 0;
+		map_put(&scan->lengths, prefix_of(bytes), lengths);
+	}
+	while (i < lengths->count && lengths->items[i] != bytes.len)
+		i++;
+	if (i == lengths->count && i < LENGTHS_MAX)
+		lengths->items[lengths->count++] = bytes.len;
 }
 
 static void learn_secret(struct scan *scan, struct span bytes)
 {
-	struct secret *secret, *first;
+	struct secret *secret;
 
-	if (bytes.len < SECRET_MIN)
+	if (bytes.len < SECRET_MIN || is_secret(scan, bytes))
 		return;
-	first = map_get(&scan->secrets, prefix_of(bytes));
-	for (secret = first; secret; secret = secret->next)
-		if (span_equal(secret->bytes, bytes))
-			return;
 	secret = arena_alloc(&scan->arena, sizeof(*secret));
-	*secret = (struct secret){ arena_copy(&scan->arena, bytes), first };
-	map_put(&scan->secrets, prefix_of(bytes), secret);
+	secret->bytes = arena_copy(&scan->arena, bytes);
+	map_put(&scan->secrets, hash_bytes(11, bytes.data, bytes.len), secret);
+	add_length(scan, bytes);
 	scan->prefixes[prefix_bit(bytes) / 8] |= (uint8_t)(1U << prefix_bit(bytes) % 8);
 	scan->learned = true;
 }
@@ -185,6 +214,7 @@ void scan_done(struct scan *scan)
 	free(scan->literals);
 	buf_done(&scan->scratch);
 	map_done(&scan->secrets);
+	map_done(&scan->lengths);
 	arena_done(&scan->arena);
 	scan->literals = NULL;
 	scan->literal_count = 0;

@@ -25,7 +25,8 @@ struct scan {
 	struct buf scratch;
 	/* What was masked as a secret in one place is one everywhere. */
 	struct arena arena;
-	struct map secrets;          /* by their first bytes: struct secret */
+	struct map secrets;          /* by hash: struct secret */
+	struct map lengths;          /* of secrets, by their first bytes: struct lengths */
 	uint8_t prefixes[65536 / 8]; /* two bytes that one begins with */
 	bool learned;                /* there is a new one since scan_learned */
 };

@@ -78,7 +78,8 @@ static void partial_add(struct partial *partial, const uint8_t *bytes, size_t le
 		partial->room = (partial->len + len) * 2;
 		partial->bytes = own_realloc(partial->bytes, partial->room);
 	}
-	memcpy(partial->bytes + partial->len, bytes, len);
+	if (len)
+		memcpy(partial->bytes + partial->len, bytes, len);
 	partial->len += len;
 }
 

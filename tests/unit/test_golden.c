@@ -292,6 +292,36 @@ static void test_links(void **state)
 	comparison_done(&comparison);
 }
 
+/* More changes than are looked for at once: still a line each. */
+static void test_many_changes(void **state)
+{
+	struct buf before = { 0 }, after = { 0 };
+	struct golden_error error;
+	struct comparison comparison;
+	struct model *golden, *run;
+
+	(void)state;
+	buf_adds(&before, HEAD "peer a:1 http by b\n\nconnection\n");
+	buf_adds(&after, buf_cstr(&before));
+	for (int i = 0; i < 2000; i++) {
+		buf_addf(&before, "exchange GET /%d\n  < 200\n  < | old\n  < | end\n", i);
+		buf_addf(&after, "exchange GET /%d\n  < 200\n  < | new\n  < | end\n", i);
+	}
+	golden = golden_parse(span_of(before.data, before.len), &error);
+	run = golden_parse(span_of(after.data, after.len), &error);
+	assert_true(golden && run);
+	order_hash(run);
+	order_canonical(run);
+	compare_models(&comparison, golden, run);
+	assert_int_equal(comparison.totals[CASE_CHANGED], 2000);
+	assert_null(strstr(buf_cstr(&comparison.diff), "-  < | end"));
+	comparison_done(&comparison);
+	model_free(golden);
+	model_free(run);
+	buf_done(&before);
+	buf_done(&after);
+}
+
 static void test_levels(void **state)
 {
 	static const struct run run = { .conns = { TALK(GET("/a"), BODY("b", "1")) } };
@@ -328,8 +358,8 @@ int main(void)
 		cmocka_unit_test(test_bodies),     cmocka_unit_test(test_sha256),
 		cmocka_unit_test(test_round_trip), cmocka_unit_test(test_wrong),
 		cmocka_unit_test(test_compare),    cmocka_unit_test(test_any_order),
-		cmocka_unit_test(test_links),      cmocka_unit_test(test_levels),
-		cmocka_unit_test(test_deep_json),
+		cmocka_unit_test(test_links),      cmocka_unit_test(test_many_changes),
+		cmocka_unit_test(test_levels),     cmocka_unit_test(test_deep_json),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
