@@ -42,8 +42,9 @@ static int print_help(void)
 	return 0;
 }
 
-static int export(const struct export_settings *settings, const char *file)
+static int export(void *ctx, const char *file)
 {
+	const struct export_settings *settings = ctx;
 	struct replay replay = {
 		.settings = &settings->replay,
 		.file = file,
@@ -63,21 +64,15 @@ static int export(const struct export_settings *settings, const char *file)
 int export_main(int argc, char **argv)
 {
 	struct export_settings settings = { 0 };
-	struct opt_list words = { 0 };
-	int at = opt_parse_mixed(groups, argc, argv, &settings, &words);
-	int result = EXIT_IOTRACE_FAILED;
-	const char *file;
+	const struct replay_command command = {
+		.name = "export",
+		.groups = groups,
+		.settings = &settings,
+		.replay = &settings.replay,
+		.help = &settings.help,
+		.print_help = print_help,
+		.run = export,
+	};
 
-	for (; at >= 0 && at < argc; at++)
-		opt_list_add(&words, argv[at]);
-	if (at >= 0 && settings.help) {
-		result = print_help();
-	} else if (at >= 0) {
-		file = replay_file(&words, "export");
-		if (file)
-			result = export(&settings, file);
-	}
-	opt_list_done(&words);
-	replay_settings_done(&settings.replay);
-	return result;
+	return replay_command(&command, argc, argv);
 }

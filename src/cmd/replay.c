@@ -159,7 +159,8 @@ int replay_run(const struct replay *replay)
 	return result;
 }
 
-const char *replay_file(const struct opt_list *words, const char *command)
+/* The one file of a command line; NULL after a message. */
+static const char *only_file(const struct opt_list *words, const char *command)
 {
 	if (words->count == 1)
 		return words->items[0];
@@ -168,8 +169,29 @@ const char *replay_file(const struct opt_list *words, const char *command)
 	return NULL;
 }
 
-void replay_settings_done(struct replay_settings *settings)
+static void settings_done(struct replay_settings *settings)
 {
 	output_settings_done(&settings->output);
 	selection_settings_done(&settings->selection);
+}
+
+int replay_command(const struct replay_command *command, int argc, char **argv)
+{
+	struct opt_list words = { 0 };
+	int at = opt_parse_mixed(command->groups, argc, argv, command->settings, &words);
+	int result = EXIT_IOTRACE_FAILED;
+	const char *file;
+
+	for (; at >= 0 && at < argc; at++)
+		opt_list_add(&words, argv[at]);
+	if (at >= 0 && *command->help) {
+		result = command->print_help();
+	} else if (at >= 0) {
+		file = only_file(&words, command->name);
+		if (file)
+			result = command->run(command->settings, file);
+	}
+	opt_list_done(&words);
+	settings_done(command->replay);
+	return result;
 }

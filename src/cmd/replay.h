@@ -28,9 +28,18 @@ struct replay {
 /* The exit status, after messages. */
 int replay_run(const struct replay *replay);
 
-/* The one file of a command line; NULL after a message. */
-const char *replay_file(const struct opt_list *words, const char *command);
+/* A command that reads a capture: its options go into `settings`, which has `replay` and `help`. */
+struct replay_command {
+	const char *name;
+	const struct opt_group *groups;
+	void *settings;
+	struct replay_settings *replay;
+	const bool *help;
+	int (*print_help)(void);
+	int (*run)(void *settings, const char *file);
+};
 
-void replay_settings_done(struct replay_settings *settings);
+/* The command line from its first word to the exit status. */
+int replay_command(const struct replay_command *command, int argc, char **argv);
 
 #endif

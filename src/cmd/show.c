@@ -44,8 +44,9 @@ static int print_help(void)
 	return 0;
 }
 
-static int show(const struct show_settings *settings, const char *file)
+static int show(void *ctx, const char *file)
 {
+	const struct show_settings *settings = ctx;
 	struct replay replay = {
 		.settings = &settings->replay,
 		.file = file,
@@ -66,21 +67,15 @@ static int show(const struct show_settings *settings, const char *file)
 int show_main(int argc, char **argv)
 {
 	struct show_settings settings = { 0 };
-	struct opt_list words = { 0 };
-	int at = opt_parse_mixed(groups, argc, argv, &settings, &words);
-	int result = EXIT_IOTRACE_FAILED;
-	const char *file;
+	const struct replay_command command = {
+		.name = "show",
+		.groups = groups,
+		.settings = &settings,
+		.replay = &settings.replay,
+		.help = &settings.help,
+		.print_help = print_help,
+		.run = show,
+	};
 
-	for (; at >= 0 && at < argc; at++)
-		opt_list_add(&words, argv[at]);
-	if (at >= 0 && settings.help) {
-		result = print_help();
-	} else if (at >= 0) {
-		file = replay_file(&words, "show");
-		if (file)
-			result = show(&settings, file);
-	}
-	opt_list_done(&words);
-	replay_settings_done(&settings.replay);
-	return result;
+	return replay_command(&command, argc, argv);
 }

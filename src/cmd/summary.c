@@ -38,8 +38,9 @@ static int print_help(void)
 	return 0;
 }
 
-static int summarize(struct summary_settings *settings, const char *file)
+static int summarize(void *ctx, const char *file)
 {
+	struct summary_settings *settings = ctx;
 	/* Payload is only looked at where it decides what is counted. */
 	struct replay replay = {
 		.settings = &settings->replay,
@@ -57,21 +58,15 @@ static int summarize(struct summary_settings *settings, const char *file)
 int summary_main(int argc, char **argv)
 {
 	struct summary_settings settings = { 0 };
-	struct opt_list words = { 0 };
-	int at = opt_parse_mixed(groups, argc, argv, &settings, &words);
-	int result = EXIT_IOTRACE_FAILED;
-	const char *file;
+	const struct replay_command command = {
+		.name = "summary",
+		.groups = groups,
+		.settings = &settings,
+		.replay = &settings.replay,
+		.help = &settings.help,
+		.print_help = print_help,
+		.run = summarize,
+	};
 
-	for (; at >= 0 && at < argc; at++)
-		opt_list_add(&words, argv[at]);
-	if (at >= 0 && settings.help) {
-		result = print_help();
-	} else if (at >= 0) {
-		file = replay_file(&words, "summary");
-		if (file)
-			result = summarize(&settings, file);
-	}
-	opt_list_done(&words);
-	replay_settings_done(&settings.replay);
-	return result;
+	return replay_command(&command, argc, argv);
 }
