@@ -3,14 +3,15 @@ import glob
 import os
 
 import tls
-from lib import PYTHON, HERE, ROOT, BUILT, Skip, address, noise
+from lib import PYTHON, HERE, ROOT, BUILT, Skip, address, all_parents, expect, noise
 
 MEGABYTE = 1 << 20
+WORKERS = 2
 
 NGINX = """
 daemon off;
 {user}
-worker_processes 2;
+worker_processes {workers};
 pid {dir}/pid;
 error_log stderr;
 events {{ worker_connections 512; }}
@@ -62,10 +63,13 @@ def serve_nginx(test, traced, listen="listen {address};"):
         os.chmod(where + "/put", 0o777)
     user = "user nobody nogroup;" if ROOT else ""
     conf = test.write("nginx/conf",
-                      NGINX.format(dir=where, user=user,
+                      NGINX.format(dir=where, user=user, workers=WORKERS,
                                    listen=listen.format(address=address(test.host, port))))
     server = test.start(["nginx", "-p", where, "-c", conf, "-e", "stderr"], traced=traced)
     server.await_listening(test.host, port)
+    # The kernel takes connections before there is a worker for them.
+    while not traced and [*all_parents().values()].count(server.popen.pid) < WORKERS:
+        expect(not server.ended(0.005), f"nginx has ended: {server.told()}")
     return server, address(test.host, port)
 
 

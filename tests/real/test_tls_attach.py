@@ -64,8 +64,9 @@ def cycles(test, server, target, path):
         said = attached.detach()
         for pid in pids:
             check_left(pid, before[pid])
-        moved = attached.capture().events[-1]["bytes"]["plain"]
-        expect(moved["in"] and moved["out"], f"cycle {turn} has seen {moved}: {said}")
+        end = attached.capture().events[-1]
+        moved = end["bytes"]["plain"]
+        expect(moved["in"] and moved["out"], f"cycle {turn} has seen {end}: {said}")
     failures = load.stop()
     expect(not failures, f"clients failed: {failures}")
 
