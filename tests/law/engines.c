@@ -7,10 +7,9 @@
  */
 #include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <netinet/in.h>
-#include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -156,6 +155,8 @@ static ssize_t receive_some(int fd, char *data, size_t len, uint32_t how)
 	}
 }
 
+static atomic_size_t received[STREAMS], sent[STREAMS];
+
 static void *writer(void *arg)
 {
 	int number = (int)(intptr_t)arg;
@@ -174,6 +175,7 @@ static void *writer(void *arg)
 
 		check(n > 0 || errno == EINTR);
 		at += n > 0 ? (size_t)n : 0;
+		atomic_store(&sent[number], at);
 	}
 	/* The other children have it as well. */
 	shutdown(ends[number][0], SHUT_WR);
@@ -181,8 +183,6 @@ static void *writer(void *arg)
 	free(data);
 	return NULL;
 }
-
-static size_t received[STREAMS];
 
 static void *reader(void *arg)
 {
@@ -216,12 +216,13 @@ static pthread_t begin(void *(*run)(void *), int number)
 	return thread;
 }
 
-static void nap(uint32_t microseconds)
+/* Until so much has been moved; some of it, at random. */
+static void await_some(atomic_size_t *moved, uint32_t *state)
 {
-	struct timespec left_over = { .tv_nsec = (long)microseconds * 1000 };
+	size_t wanted = next_random(state) % STREAM_SIZE;
 
-	while (nanosleep(&left_over, &left_over) && errno == EINTR)
-		continue;
+	while (atomic_load(moved) < wanted)
+		sched_yield();
 }
 
 static void child(int number, enum fate fate)
@@ -238,7 +239,7 @@ static void child(int number, enum fate fate)
 	threads[0] = begin(writer, 2 * number);
 	threads[1] = begin(writer, 2 * number + 1);
 	if (fate == EXITS) {
-		nap(next_random(&state) % 100000);
+		await_some(&sent[2 * number], &state);
 		_exit(3);
 	}
 	pthread_join(threads[0], NULL);
@@ -251,12 +252,16 @@ static void connect_all(void)
 	struct sockaddr_in address = { .sin_family = AF_INET,
 				       .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	/* Little, so that writers have to wait. */
+	const int room = 20000;
 	socklen_t len = sizeof(address);
 
+	check(!setsockopt(listener, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room)));
 	check(!bind(listener, (struct sockaddr *)&address, len) && !listen(listener, STREAMS));
 	check(!getsockname(listener, (struct sockaddr *)&address, &len));
 	for (int i = 0; i < STREAMS; i++) {
 		ends[i][0] = socket(AF_INET, SOCK_STREAM, 0);
+		check(!setsockopt(ends[i][0], SOL_SOCKET, SO_SNDBUF, &room, sizeof(room)));
 		check(!connect(ends[i][0], (struct sockaddr *)&address, len));
 		ends[i][1] = accept(listener, NULL, NULL);
 		check(ends[i][1] >= 0);
@@ -264,14 +269,14 @@ static void connect_all(void)
 	close(listener);
 }
 
-/* Who is to be killed, and ends, each at its own random time. */
+/* Who is to be killed, each at its own random time; the others end. */
 static void end_all(const pid_t pids[CHILDREN])
 {
 	uint32_t state = seed * 4000;
 
 	for (int i = 0; i < CHILDREN; i++)
 		if ((enum fate)(i % FATES) == IS_KILLED) {
-			nap(next_random(&state) % 80000);
+			await_some(&received[2 * i], &state);
 			check(!kill(pids[i], SIGKILL));
 		}
 	for (int i = 0; i < CHILDREN; i++)
