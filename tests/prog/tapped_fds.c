@@ -8,6 +8,7 @@
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <time.h>
 
 static struct pair pair;
@@ -129,8 +130,31 @@ static void *is_short(void *own)
 	return own;
 }
 
+#define LARGE (60U << 10)
+
+/* Whose records are long, so that others' are behind them. */
+static void *is_long(void *arg)
+{
+	char *data = malloc(LARGE), name[32];
+	struct pair own;
+
+	check(data);
+	fill(data, LARGE, 3);
+	snprintf(name, sizeof(name), "its %s", (const char *)arg);
+	pair_open(&own, arg, name);
+	for (int i = 0; i < 50; i++) {
+		check(write(own.fds[0], data, LARGE) == LARGE);
+		want_data(&own.conns[0], own.fds[0], "write", data, LARGE, "");
+		check(recv(own.fds[1], data, LARGE, MSG_WAITALL) == LARGE);
+		want_data(&own.conns[1], own.fds[1], "recvfrom", data, LARGE, "");
+	}
+	return arg;
+}
+
 static void stormed(void)
 {
+	static char long_names[2][8] = { "long 0", "long 1" };
+	pthread_t longs[2];
 	static char names[AT_ONCE][2][16];
 	pthread_t threads[AT_ONCE];
 
@@ -140,12 +164,16 @@ static void stormed(void)
 		snprintf(names[i][1], sizeof(names[i][1]), "%d 1", i);
 		pair_open(&storm[i], names[i][0], names[i][1]);
 	}
+	for (int i = 0; i < 2; i++)
+		check(!pthread_create(&longs[i], NULL, is_long, long_names[i]));
 	for (int wave = 0; wave < WAVES; wave++) {
 		for (int i = 0; i < AT_ONCE; i++)
 			check(!pthread_create(&threads[i], NULL, is_short, &storm[i]));
 		for (int i = 0; i < AT_ONCE; i++)
 			check(!pthread_join(threads[i], NULL));
 	}
+	for (int i = 0; i < 2; i++)
+		check(!pthread_join(longs[i], NULL));
 }
 
 int main(int argc, char **argv)
