@@ -51,6 +51,7 @@ static void *reads_much(void *arg)
 
 		check(n > 0);
 		at += (size_t)n;
+		atomic_store(&blocked, 1);
 	}
 	return arg;
 }
@@ -76,12 +77,13 @@ static void talks_in_handler(int sig)
 static void full(void)
 {
 	struct sigaction action = { .sa_handler = talks_in_handler, .sa_flags = SA_RESTART };
-	struct itimerval often = { { .tv_usec = 500 }, { .tv_usec = 500 } };
+	/* Not before the ring is full: who is stopped for a signal does not fill it. */
+	struct itimerval often = { { .tv_usec = 2000 }, { .tv_usec = 300000 } };
 	static char data[LARGE];
 	pthread_t thread;
 
-	/* What is behind the ring takes little. */
-	settings("'types':[],'tap':200,'options':['--queue','1M']");
+	/* What is behind the ring takes little, and nothing at first. */
+	settings("'types':[],'tap':100,'options':['--queue','1M','-o','|sleep 1; cat >/dev/null']");
 	pair_open(&pair, "0", "1");
 	pair_open(&other, "handler 0", "handler 1");
 	fill(data, sizeof(data), 11);
@@ -89,17 +91,22 @@ static void full(void)
 	check(!pthread_create(&thread, NULL, reads_much, NULL));
 	check(!setitimer(ITIMER_REAL, &often, NULL));
 	for (size_t at = 0; at < (size_t)LARGE * ROUNDS;) {
+		/* At first both threads must become known. */
+		bool begins = at < LARGE;
 		size_t left = (size_t)LARGE * ROUNDS - at;
-		ssize_t n = write(pair.fds[0], data, left < LARGE ? left : LARGE);
+		ssize_t n = write(pair.fds[0], data, begins ? 1000 : left < LARGE ? left : LARGE);
 
 		check(n > 0);
 		at += (size_t)n;
+		while (begins && !atomic_exchange(&blocked, 0))
+			sched_yield();
 	}
+	while (atomic_load(&handled) < 5)
+		sched_yield();
 	often = (struct itimerval){ 0 };
 	check(!setitimer(ITIMER_REAL, &often, NULL));
 	while (pthread_join(thread, NULL))
 		continue;
-	check(atomic_load(&handled) > 5);
 	same("all is written");
 	want("'type':'end','bytes':{'wire':{'out':%zu,'in':%zu}},'loss':{'calls':0,'bytes':0}",
 	     (size_t)LARGE * ROUNDS + talked, (size_t)LARGE * ROUNDS + talked);
@@ -188,11 +195,12 @@ static void unmapped(void)
 	fill(data, TAKEN, 13);
 	check(!sigaction(SIGSEGV, &action, NULL));
 	pair_open(&pair, "0", "1");
+	check(!pthread_create(&thread, NULL, takes_away, data));
+	/* By the site that programs with threads use. */
 	for (int i = 0; i < 4; i++) {
 		check(write(pair.fds[0], "tap", 3) == 3);
 		check(read(pair.fds[1], data, 3) == 3);
 	}
-	check(!pthread_create(&thread, NULL, takes_away, data));
 	atomic_store(&blocked, gettid());
 	same("%zd sent", write(pair.fds[0], data, TAKEN));
 	check(!pthread_join(thread, NULL));
