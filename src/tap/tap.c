@@ -311,6 +311,8 @@ static void tell_child(struct tapped *tapped)
 		   &tapped->number, sizeof(tapped->number));
 	space_poke(tapped->proc, RING_CONTROL + offsetof(struct ring_control, threads), none,
 		   sizeof(none));
+	/* A child of the parent's vfork is none of its own. */
+	write_disabled(tapped);
 }
 
 /* Until it executes or ends, a child in the same memory looks to the agent like its parent. */

@@ -8,6 +8,7 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <pthread.h>
+#include <sched.h>
 #include <spawn.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -69,6 +70,49 @@ static void vforked(void)
 	}
 	end_talker(thread);
 	pair_talk(&pair, 60);
+}
+
+static int release[2];
+static atomic_bool vforks;
+
+/* Suspended as long as its child is there. */
+static void *is_in_vfork(void *arg)
+{
+	static volatile pid_t pid;
+	char got;
+
+	pid = vfork();
+	if (!pid) {
+		atomic_store(&vforks, true);
+		_exit(read(release[0], &got, 1) != 1);
+	}
+	check(pid > 0 && await_end(pid) == 0);
+	return arg;
+}
+
+/* What is forked meanwhile has nobody else in its memory, and is tapped. */
+static void forked_in_vfork(void)
+{
+	pthread_t thread;
+	pid_t pid;
+
+	settings("'per':'pid','tap':100");
+	check(!pipe(release));
+	pair_open(&pair, "0", "1");
+	pair_talk(&pair, 3);
+	check(!pthread_create(&thread, NULL, is_in_vfork, NULL));
+	while (!atomic_load(&vforks))
+		sched_yield();
+	/* The child says so, and waits: so does its parent. */
+	pid = fork();
+	check(pid >= 0);
+	if (!pid) {
+		pair_talk(&pair, 60);
+		_exit(4);
+	}
+	check(await_end(pid) == 4 << 8);
+	check(write(release[1], "x", 1) == 1);
+	check(!pthread_join(thread, NULL));
 }
 
 /* The program that is executed: it is tapped anew. */
@@ -232,6 +276,7 @@ int main(int argc, char **argv)
 		void (*run)(void);
 	} cases[] = {
 		{ "vfork", vforked },
+		{ "fork_in_vfork", forked_in_vfork },
 		{ "spawn", spawned },
 		{ "exec", executed },
 		{ "fork", forked },
