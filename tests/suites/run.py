@@ -54,9 +54,11 @@ class Python:
 
 class Go:
     """Of the Go that is installed, in -test.short."""
+    # As many threads as can be in a breakpoint at once, and stacks and buffers that move at any time.
+    BUSY = {"flags": ["-test.cpu=8"], "env": {"GOGC": "1"}}
 
-    def __init__(self, package, excluded=()):
-        self.package, self.excluded = package, excluded
+    def __init__(self, package, excluded=(), flags=(), env=None):
+        self.package, self.excluded, self.flags, self.env = package, excluded, flags, env
 
     def prepare(self, directory):
         go = shutil.which("go")
@@ -64,7 +66,8 @@ class Go:
             raise Skip("go is not installed")
         self.program = os.path.join(directory, self.package.replace("/", "_") + ".test")
         env = dict(os.environ, GO111MODULE="off", GOTOOLCHAIN="local", GOFLAGS="",
-                   GOCACHE=os.path.join(directory, "go-cache"), HOME=directory)
+                   GOCACHE=os.environ.get("GOCACHE", os.path.join(directory, "go-cache")),
+                   HOME=directory)
         root = subprocess.run([go, "env", "GOROOT"], capture_output=True, text=True, check=True,
                               env=env).stdout.strip()
         self.where = os.path.join(root, "src", self.package)
@@ -75,8 +78,8 @@ class Go:
 
     def command(self, tests, _):
         wanted = ["-test.run", "^(" + "|".join(tests) + ")$"] if tests else []
-        return [self.program, "-test.short", "-test.v", f"-test.timeout={LIMIT}s", *wanted], \
-            self.where
+        return [self.program, "-test.short", "-test.v", f"-test.timeout={LIMIT}s", *self.flags,
+                *wanted], self.where
 
     def verdicts(self, _, said):
         found = re.findall(r"^\s*--- (PASS|FAIL|SKIP): (\S+)", said, re.MULTILINE)
@@ -119,6 +122,9 @@ SUITES = {
     "python-asyncio": Python("test_asyncio"),
     "go-net": Go("net"),
     "go-http": Go("net/http"),
+    "go-http-busy": Go("net/http", **Go.BUSY),
+    "go-tls": Go("crypto/tls"),
+    "go-tls-busy": Go("crypto/tls", **Go.BUSY),
     "go-exec": Go("os/exec"),
     "libevent": Libevent(),
 }
@@ -151,7 +157,8 @@ class Runner:
         with open(base + ".log", "wb") as log:
             try:
                 subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                               cwd=where or self.directory, timeout=LIMIT, start_new_session=True)
+                               cwd=where or self.directory, timeout=LIMIT, start_new_session=True,
+                               env={**os.environ, **(getattr(suite, "env", None) or {})})
             except subprocess.TimeoutExpired:
                 log.write(b"\nIT DOES NOT END\n")
         with open(base + ".log", encoding="utf-8", errors="replace") as log:
