@@ -156,9 +156,10 @@ static size_t make_blocks(struct section *section, struct block *blocks)
 		struct unit *unit = section->units[i];
 
 		if (!count || section->any || !unit->conn ||
-		    unit->conn != section->units[i - 1]->conn)
-			blocks[count++] =
-				(struct block){ .units = &section->units[i], .at = count };
+		    unit->conn != section->units[i - 1]->conn) {
+			blocks[count] = (struct block){ .units = &section->units[i], .at = count };
+			count++;
+		}
 		blocks[count - 1].count++;
 		blocks[count - 1].colored = blocks[count - 1].colored * 31 + unit->colored;
 	}

@@ -125,6 +125,7 @@ SUITES = {
     "go-http-busy": Go("net/http", **Go.BUSY),
     "go-tls": Go("crypto/tls"),
     "go-tls-busy": Go("crypto/tls", **Go.BUSY),
+    "go-runtime": Go("runtime"),
     "go-exec": Go("os/exec"),
     "libevent": Libevent(),
 }

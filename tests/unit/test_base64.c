@@ -118,8 +118,8 @@ static void refuses_what_is_none(void **state)
 					     "a===",
 					     "=abc",
 					     "ab=c",
-					     "\xff"
-					     "abc" };
+					     ("\xff"
+					      "abc") };
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(texts); i++) {

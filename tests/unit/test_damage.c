@@ -283,8 +283,8 @@ static long peak(void)
 static void huge_strings(void **state)
 {
 	static const char *const keys[] = { "\x64text", "\x63new", "\x64type",
-					    "\x64"
-					    "comm" };
+					    ("\x64"
+					     "comm") };
 	size_t size = 100 << 20;
 	char *bytes = own_zalloc(size);
 	struct read_back back;

@@ -178,8 +178,8 @@ static void unknown_keys(void **state)
 		","
 		"\"text\":\"hi\"}\n",
 		"{\"type\":\"note\",\"new\":[[[]]],\"seq\":1,\"time\":2,\"text\":\"hi\"}\n",
-		" { \"type\" : \"note\" , \"seq\" : 1 , \"time\" : 2 , \"text\" : \"h\\u0069\" } "
-		"\r\n",
+		(" { \"type\" : \"note\" , \"seq\" : 1 , \"time\" : 2 , \"text\" : \"h\\u0069\" } "
+		 "\r\n"),
 	};
 
 	(void)state;
