@@ -21,6 +21,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -100,6 +101,27 @@ static bool is_user_address(uint64_t addr)
 	return addr >= 0x10000 && addr < 0x7ffffffff000UL - PAGE;
 }
 
+/* proc(5): /proc/PID/stat, counted from the one behind the name. */
+#define STAT_START_BRK 44
+
+/* Heaps that grow by brk stay below that. */
+#define HEAP_MAX (16UL << 30)
+
+/* Where the heap would grow to: what is mapped there would stop it. */
+static bool is_heaps(const struct tapped *tapped, uint64_t addr)
+{
+	char text[1024], *at;
+	uint64_t start;
+
+	if (proc_read(tapped->proc->pid, "stat", text, sizeof(text)) < 0)
+		return true;
+	at = strrchr(text, ')');
+	for (int i = 0; at && i <= STAT_START_BRK; i++)
+		at = strchr(at + 1, ' ');
+	start = at ? strtoul(at, NULL, 10) : 0;
+	return !start || (addr >= start && addr - start < HEAP_MAX);
+}
+
 static int patch_pun(struct tap *tap, struct tapped *tapped, struct task *task, uint64_t site,
 		     const uint8_t code[PUN_SIZE])
 {
@@ -107,7 +129,7 @@ static int patch_pun(struct tap *tap, struct tapped *tapped, struct task *task, 
 	uint64_t target = pun_target(site, code);
 	int result;
 
-	if (!is_user_address(target))
+	if (!is_user_address(target) || is_heaps(tapped, target))
 		return -EFAULT;
 	result = claim(tap, tapped, task, target);
 	if (!result)
@@ -180,19 +202,27 @@ static bool free_place(struct tapped *tapped, uint64_t near, uint64_t *ret_addr)
 	return false;
 }
 
+/* A page that may be free: number 0 and up, to as many as there are distances. */
+static uint64_t page_near(uint64_t near, size_t number)
+{
+	/* Of programs at low addresses, the heap ends at the agent in any case. */
+	if (!number)
+		return RING_TEXT - PAGE;
+	return (near & ~(PAGE - 1)) + (uint64_t)((int64_t)page_distances[number - 1] * (64L << 20));
+}
+
 /* A place for a stub that a long jump reaches. */
 static int find_place(struct tap *tap, struct tapped *tapped, struct task *task, uint64_t near,
 		      uint64_t *ret_addr)
 {
 	int result = -ENOMEM;
 
-	for (size_t i = 0; i < sizeof(page_distances) / sizeof(page_distances[0]); i++) {
-		uint64_t page =
-			(near & ~(PAGE - 1)) + (uint64_t)((int64_t)page_distances[i] * (64L << 20));
+	for (size_t i = 0; i <= sizeof(page_distances) / sizeof(page_distances[0]); i++) {
+		uint64_t page = page_near(near, i);
 
 		if (free_place(tapped, near, ret_addr))
 			return claim(tap, tapped, task, *ret_addr);
-		if (!is_user_address(page))
+		if (!is_user_address(page) || !reaches(near, page) || (i && is_heaps(tapped, page)))
 			continue;
 		result = map_page(tap, tapped, task, page);
 		if (result && result != -EEXIST)
