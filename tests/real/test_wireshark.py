@@ -89,6 +89,7 @@ def wrong_is_seen(test, path):
         data = file.read()
     expect(data.count(b"GET /1 ") == 1, "the request")
     Packets(test.write("wrong.pcapng", data.replace(b"GET /1 ", b"GET /2 ")), wrong=True)
+    Packets(test.write("twice.pcapng", 2 * data), wrong=True)
 
 
 def http_server(test):
