@@ -254,6 +254,36 @@ def memory():
     os.unlink(path("huge.iot"))
 
 
+LARGE = (1000 if int(os.environ.get("IOTRACE_TEST_SCALE", "1")) >= 100 else 100) << 20
+
+
+def large():
+    """However large it is, showing it takes at most 64 MB: here captures behind each other, which are one."""
+    whole, times = read("m.iot"), 0
+    with open(path("large.iot"), "wb") as file:
+        while file.tell() < LARGE:
+            file.write(whole)
+            times += 1
+    lines = most = 0
+    with subprocess.Popen([IOTRACE, "show", "-vvvv", path("large.iot")],
+                          stdout=subprocess.PIPE) as shower:
+        while block := shower.stdout.read(1 << 18):
+            lines += block.count(b"\n")
+            most = resident(shower.pid) or most
+    os.unlink(path("large.iot"))
+    law(shower.returncode == 0, f"it ends with {shower.returncode}")
+    law(lines == times * read("m.txt").count(b"\n"), f"{lines} lines")
+    print(f"{most >> 20} MiB for {LARGE >> 20} MiB")
+    law(most and (SANITIZED or most <= 64e6), f"{most} bytes of memory")
+
+
+def resident(pid):
+    """The most that its memory ever was, in bytes; 0 when it has ended. (wait4 tells our own as well.)"""
+    with open(f"/proc/{pid}/status", encoding="utf-8") as status:
+        found = re.search(r"^VmHWM:\s*(\d+) kB$", status.read(), re.MULTILINE)
+    return int(found[1]) << 10 if found else 0
+
+
 def terminal(argv, env):
     """Runs it on a terminal of its own; what that has shown, and the status."""
     pid, master = pty.fork()
@@ -312,7 +342,7 @@ def modes():
 
 SANITIZED = b"__asan_init" in open(IOTRACE, "rb").read()
 CASES = [rotate, rotate_compressed, compress, follow, pipe, selection, levels, max_bytes, relative, colors,
-         damage, failures, closed_reader, memory, pager, binary_to_terminal, progress, modes]
+         damage, failures, closed_reader, memory, large, pager, binary_to_terminal, progress, modes]
 
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
 failed = False

@@ -3,6 +3,8 @@
     options(base)   for iotrace, to write one run in all formats
     check(base)     afterwards: live and from the capture everything is the same
 
+    facts_options, check_facts   the same of .iot and .jsonl alone
+
     laws.py BASE    the same on files that are there
 """
 import base64
@@ -31,6 +33,10 @@ def options(base):
             "-o", f"|cksum >'{base}.sum'"]
 
 
+def facts_options(base):
+    return ["-o", base + ".jsonl", "-o", base + ".iot"]
+
+
 def shell(command, *files):
     done = subprocess.run(["sh", "-c", command, IOTRACE, *files], capture_output=True)
     return done.returncode == 0 and not done.stderr, (done.stdout + done.stderr).decode()
@@ -43,11 +49,16 @@ def same(text, command, *files):
 
 def check(base, view="text"):
     """view: the format that was given by -f, else text."""
-    jsonl, iot, pcapng, total = base + ".jsonl", base + ".iot", base + ".pcapng", base + ".sum"
-    same("jsonl, live and exported", '"$0" export "$1" -f jsonl -o - | cmp - "$2"', iot, jsonl)
-    same("iot, live and made of jsonl", '"$0" export "$1" -f iot -o - | cmp - "$2"', jsonl, iot)
+    iot, pcapng, total = base + ".iot", base + ".pcapng", base + ".sum"
     same("pcapng, live and exported", '"$0" export "$1" -f pcapng -o - | cmp - "$2"', iot, pcapng)
     same("text, live and shown", '"$0" show -f "$3" "$1" | cksum | cmp - "$2"', iot, total, view)
+    check_facts(base)
+
+
+def check_facts(base):
+    jsonl, iot = base + ".jsonl", base + ".iot"
+    same("jsonl, live and exported", '"$0" export "$1" -f jsonl -o - | cmp - "$2"', iot, jsonl)
+    same("iot, live and made of jsonl", '"$0" export "$1" -f iot -o - | cmp - "$2"', jsonl, iot)
     check_cbor(iot, jsonl)
 
 

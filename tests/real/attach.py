@@ -107,8 +107,9 @@ class Attached:
     """iotrace on running processes; `ready` once it has all of their threads."""
 
     def __init__(self, test, pids, name, *options):
-        self.path = test.path(name + ".jsonl")
-        self.process = test.start([IOTRACE, "-o", self.path, *options, "-p",
+        self.base = test.path(name)
+        self.path = self.base + ".jsonl"
+        self.process = test.start([IOTRACE, *lib.laws.facts_options(self.base), *options, "-p",
                                    ",".join(map(str, pids))], name=name, merge=True)
         self.pids = pids
         self.await_all()
@@ -138,6 +139,7 @@ class Attached:
             return said.read()
 
     def capture(self, layer="plain"):
+        lib.keep_laws(lib.laws.check_facts, self.base)
         return lib.oracle.Capture(self.path, layer, attached=True)
 
 

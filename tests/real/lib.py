@@ -126,16 +126,21 @@ class Process:
 
     def capture(self, layer="wire"):
         """What was captured; and each capture keeps the laws."""
-        try:
-            laws.check(self.base)
-        except laws.Broken as broken:
-            raise Failure(f"a law is broken: {broken}") from None
+        keep_laws(laws.check, self.base)
         return oracle.Capture(self.capture_path, layer)
 
     def told(self):
         """The end of what it has written, for messages."""
         with open(self.stdout, "rb") as out, open(self.stderr, "rb") as err:
             return f"\n    stdout {out.read()[-1000:]!r}\n    stderr {err.read()[-2000:]!r}"
+
+
+def keep_laws(check, base):
+    """check: laws.check, or laws.check_facts."""
+    try:
+        check(base)
+    except laws.Broken as broken:
+        raise Failure(f"a law is broken: {broken}") from None
 
 
 def die_with_parent():

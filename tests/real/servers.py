@@ -49,7 +49,10 @@ runpy.run_module("http.server", run_name="__main__", alter_sys=True)
 """
 
 
-def serve_nginx(test, traced, listen="listen {address};"):
+NGINX_FILES = {"1": 1, "16k": 1 << 14, "1m": MEGABYTE, "8m": 8 * MEGABYTE, "100m": 100 * MEGABYTE}
+
+
+def serve_nginx(test, traced, listen="listen {address};", names=("1", "16k", "1m", "100m")):
     """
     /1 /16k /1m /100m are files of that size, /sendfile/… the same by another call, /chunked/… without
     a length, /put/… takes.
@@ -57,8 +60,8 @@ def serve_nginx(test, traced, listen="listen {address};"):
     test.need("nginx")
     where, port = test.path("nginx"), test.free_port()
     if not os.path.exists(where):
-        for name, size in ("1", 1), ("16k", 1 << 14), ("1m", MEGABYTE), ("100m", 100 * MEGABYTE):
-            test.write(f"nginx/www/{name}", noise(size))
+        for name in names:
+            test.write(f"nginx/www/{name}", noise(NGINX_FILES[name]))
         os.mkdir(where + "/put")
         os.chmod(where + "/put", 0o777)
     user = "user nobody nogroup;" if ROOT else ""

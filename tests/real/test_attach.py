@@ -54,6 +54,7 @@ def cycles(test, server, target, load, inside, pids=None, jit=False):
         expect("cannot" not in said, f"cycle {turn}: iotrace says: {said}")
         oracle.compare(attached.capture("wire"), proxied, oracle.SERVER)
         lib.os.unlink(attached.path)
+        lib.os.unlink(attached.base + ".iot")
     failures = load.stop()
     expect(not failures, f"clients failed: {failures}")
     expect(not server.ended(0), f"the server has ended: {server.told()}")

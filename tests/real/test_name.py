@@ -38,14 +38,15 @@ def listens(pid):
 
 def begin(test, *programs):
     names = [word for program in programs for word in ("--name", os.path.basename(program))]
-    tracer = test.start([IOTRACE, "-o", test.path("named.jsonl"), *names], merge=True)
+    tracer = test.start([IOTRACE, *lib.laws.facts_options(test.path("named")), *names], merge=True)
     while not os.path.exists(test.path("named.jsonl")) or ROOT and not listens(tracer.popen.pid):
         expect(not tracer.ended(0.005), f"iotrace has ended: {tracer.told()}")
     return tracer
 
 
-def end(tracer):
+def end(test, tracer):
     expect(tracer.stop(lib.signal.SIGINT) == 0, f"iotrace: {tracer.told()}")
+    lib.keep_laws(lib.laws.check_facts, test.path("named"))
 
 
 def later(test):
@@ -62,7 +63,7 @@ def later(test):
             client = test.run(argv)
             expect(client.status == 0, f"{client.name}: {client.told()}")
     proxied = proxy.take()
-    end(tracer)
+    end(test, tracer)
     oracle.compare(oracle.Capture(test.path("named.jsonl"), attached=True), proxied, oracle.CLIENT,
                    2 * TIMES)
 
@@ -94,7 +95,7 @@ def watched(test):
         client = test.run(argv)
         expect(client.status == 0, f"{client.name}: {client.told()}")
     proxied = proxy.take()
-    end(tracer)
+    end(test, tracer)
     seen, lost = moved_by(test.path("named.jsonl"))
     wanted = collections.Counter()
     for entry in proxied:

@@ -36,10 +36,11 @@ if ROOT:
 WAITING = ["sh", "-c", "sh -c \"$0\" sh \"$@\"; exit $?", "kill -STOP $$; exec \"$@\""]
 
 
-def facts(path):
+def facts(base):
     """What the program's events say, but for what is another each time."""
     found, ports, conns = [], {}, {}
-    with open(path, encoding="utf-8") as lines:
+    lib.keep_laws(lib.laws.check_facts, base)
+    with open(base + ".jsonl", encoding="utf-8") as lines:
         for event in map(json.loads, lines):
             if event.get("comm") != "talk" and event["type"] not in ("loss", "note"):
                 continue
@@ -79,12 +80,12 @@ def run(test, argv):
     expect(done.status == 9, f"{argv} ended with {done.status}: {done.told()}")
 
 
-def attach(test, argv, path):
+def attach(test, argv, base):
     """Attached to the program that waits in its namespace, from out here."""
     waiting = test.begin(argv)
     while not (stopped := [pid for pid in lib.descendants() if is_stopped(pid)]):
         expect(not waiting.ended(0.002), f"{argv}: {waiting.told()}")
-    tracer = test.begin([IOTRACE, "-o", path, "-p", stopped[0]])
+    tracer = test.begin([IOTRACE, *lib.laws.facts_options(base), "-p", stopped[0]])
     while not tracer_of(stopped[0]):
         expect(not tracer.ended(0.002), f"iotrace: {tracer.told()}")
     os.kill(stopped[0], lib.signal.SIGCONT)
@@ -110,13 +111,13 @@ def check(test, name):
     talk = [TALK, "talk", str(COUNT), "9"]
     os.mkdir(test.path("open"))
     os.chmod(test.path("open"), 0o777)
-    paths = {way: test.path(f"open/{way}.jsonl") for way in ("outside", "in", "across", "attached")}
-    run(test, [IOTRACE, "-o", paths["outside"], "--", *talk])
+    paths = {way: test.path(f"open/{way}") for way in ("outside", "in", "across", "attached")}
+    run(test, [IOTRACE, *lib.laws.facts_options(paths["outside"]), "--", *talk])
     wanted = facts(paths["outside"])
     expect(sum(event["type"] == "data" for event in wanted) == 2 * COUNT, f"not the events: {wanted}")
-    run(test, [*here, os.path.abspath(IOTRACE), "-o", paths["in"], "--", *talk])
+    run(test, [*here, os.path.abspath(IOTRACE), *lib.laws.facts_options(paths["in"]), "--", *talk])
     same_facts(f"{name}, iotrace in it", facts(paths["in"]), wanted)
-    run(test, [IOTRACE, "-o", paths["across"], "--", *here, *talk])
+    run(test, [IOTRACE, *lib.laws.facts_options(paths["across"]), "--", *here, *talk])
     same_facts(f"{name}, iotrace outside", facts(paths["across"]), wanted)
     attach(test, [*here, *WAITING, *talk], paths["attached"])
     same_facts(f"{name}, attached from outside", facts(paths["attached"]), wanted)

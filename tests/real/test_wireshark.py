@@ -7,83 +7,104 @@ import lib
 import oracle
 from lib import IOTRACE, PYTHON, Proxy, expect
 from oracle import read_record
-from servers import (as_user, postgres_program, serve_nginx, serve_own, serve_postgres,
+from servers import (NGINX_FILES, postgres_program, serve_nginx, serve_own, serve_postgres,
                      serve_redis)
 
 ENV = dict(os.environ, TZ="UTC")
 
 
-def tshark(path, *fields, where=None, options=()):
-    """The fields of the packets that are wanted, one list a packet."""
-    argv = ["tshark", "-r", path, *options, "-T", "fields", "-E", "separator=/t"]
-    for field in fields:
-        argv += ["-e", field]
-    if where:
-        argv += ["-Y", where]
-    done = subprocess.run(argv, capture_output=True, env=ENV, timeout=lib.PATIENCE)
-    expect(done.returncode == 0, f"tshark fails: {done.stderr}")
-    lines = done.stdout.decode("utf-8", "backslashreplace").split("\n")[:-1]
-    return [line.split("\t") for line in lines]
-
-
+# What is wrong with a packet: checksums, and what Wireshark's analysis of TCP marks.
+WRONG = ["tcp.analysis.flags", "_ws.malformed", "ip.checksum.status", "tcp.checksum.status",
+         "udp.checksum.status"]
 CHECKSUMS = ["-o", "ip.check_checksum:TRUE", "-o", "tcp.check_checksum:TRUE",
              "-o", "udp.check_checksum:TRUE"]
 
 
-def sound(path):
-    """No packet is wrong: checksums, and what Wireshark's analysis of TCP marks."""
-    bad = tshark(path, "frame.number", "_ws.expert.message", options=CHECKSUMS,
-                 where="tcp.analysis.flags or ip.checksum.status == 0 or "
-                       "tcp.checksum.status == 0 or udp.checksum.status == 0 or _ws.malformed")
-    expect(not bad, f"{path}: {bad[:5]}")
+class Packets:
+    """A capture's packets, as one run of tshark tells these fields; none is wrong."""
+
+    def __init__(self, path, *fields, options=(), wrong=False):
+        self.path = path
+        self.fields = ["frame.number", *WRONG, "pktap.cmdname", "pktap.pid", *fields]
+        argv = ["tshark", "-r", path, *CHECKSUMS, *options, "-T", "fields", "-E", "separator=/t"]
+        for field in self.fields:
+            argv += ["-e", field]
+        done = subprocess.run(argv, capture_output=True, env=ENV, timeout=lib.PATIENCE)
+        expect(done.returncode == 0, f"tshark fails: {done.stderr}")
+        lines = done.stdout.decode("utf-8", "backslashreplace").split("\n")[:-1]
+        self.rows = [dict(zip(self.fields, line.split("\t"), strict=True)) for line in lines]
+        expect(self.rows, f"{path} has no packet")
+        found = [row for row in self.rows if is_wrong(row)]
+        expect(bool(found) == wrong, f"{path}: {found[:5]}")
+
+    def have(self, *fields, of=""):
+        """These fields of the packets that have the first, or this one."""
+        return [[row[field] for field in fields] for row in self.rows if row[of or fields[0]]]
+
+    def expect_processes(self, process):
+        """All packets are this process's."""
+        found = {(row["pktap.cmdname"], row["pktap.pid"]) for row in self.rows}
+        with open(process.capture_path, "rb") as file:
+            events = [json.loads(line) for line in file]
+        there = {(event["comm"], str(event["pid"])) for event in events if event["type"] == "data"}
+        expect(found <= there, f"{found}, and traced were {there}")
 
 
-def processes(path, process):
-    """All packets are this process's."""
-    found = set(map(tuple, tshark(path, "pktap.cmdname", "pktap.pid")))
-    events = [json.loads(line) for line in open(process.capture_path, "rb")]
-    there = {(event["comm"], str(event["pid"])) for event in events if event["type"] == "data"}
-    expect(found and found <= there, f"{found}, and traced were {there}")
+def is_wrong(row):
+    return row["tcp.analysis.flags"] or row["_ws.malformed"] or \
+        any("0" in row[field].split(",") for field in WRONG if field.endswith(".status"))
 
 
-def traced(test, argv, **more):
+def traced(test, argv, *fields, options=(), **more):
     process = test.run(argv, traced=True, **more)
     process.capture()
-    path = process.base + ".pcapng"
-    sound(path)
-    processes(path, process)
-    return process, path
+    packets = Packets(process.base + ".pcapng", *fields, options=options)
+    packets.expect_processes(process)
+    return packets
+
+
+SMALL = ("1", "16k", "1m")
 
 
 def http(test):
     test.need("tshark", "curl")
-    _, target = serve_nginx(test, False)
+    _, target = serve_nginx(test, False, names=SMALL)
     urls = [f"http://{target}/{name}" for name in ("1", "chunked/1m", "no-such")]
-    _, path = traced(test, ["curl", "-sS", *urls])
-    asked = tshark(path, "http.request.method", "http.request.uri", where="http.request")
+    packets = traced(test, ["curl", "-sS", *urls], "http.request.method", "http.request.uri",
+                     "http.response.code", "http.file_data", "tcp.len", "tcp.flags.str")
+    asked = packets.have("http.request.method", "http.request.uri")
     expect(asked == [["GET", "/1"], ["GET", "/chunked/1m"], ["GET", "/no-such"]], f"{asked}")
-    codes = tshark(path, "http.response.code", where="http.response")
+    codes = packets.have("http.response.code")
     expect(codes == [["200"], ["200"], ["404"]], f"{codes}")
-    sizes = tshark(path, "http.file_data", where="http.request.uri == \"/1\" or http.response")
-    expect(len(sizes) == 4, f"{len(sizes)} messages")
-    shake = tshark(path, "tcp.flags.str", where="tcp.len == 0")
-    expect([flags[0].replace("·", "") for flags in shake[:3]] == ["S", "AS", "A"], f"{shake}")
+    bodies = packets.have("http.file_data", of="http.response.code")
+    expect(all(body for body, in bodies), f"{bodies}")
+    shake = [row["tcp.flags.str"].replace("·", "") for row in packets.rows if row["tcp.len"] == "0"]
+    expect(shake[:3] == ["S", "AS", "A"], f"{shake}")
+    wrong_is_seen(test, packets.path)
+
+
+def wrong_is_seen(test, path):
+    """Were a packet wrong, we would know."""
+    with open(path, "rb") as file:
+        data = file.read()
+    expect(data.count(b"GET /1 ") == 1, "the request")
+    Packets(test.write("wrong.pcapng", data.replace(b"GET /1 ", b"GET /2 ")), wrong=True)
+    Packets(test.write("twice.pcapng", 2 * data), wrong=True)
 
 
 def http_server(test):
     """The accepting side, by a server of several processes."""
     test.need("tshark", "curl")
-    server, target = serve_nginx(test, True)
+    server, target = serve_nginx(test, True, names=SMALL)
     for number in range(5):
         test.run(["curl", "-sS", f"http://{target}/{'1m' if number % 2 else '1'}"])
     server.stop()
     server.capture()
-    path = server.base + ".pcapng"
-    sound(path)
-    processes(path, server)
-    asked = tshark(path, "http.request.uri", where="http.request")
+    packets = Packets(server.base + ".pcapng", "http.request.uri", "http.request.method", "tcp.stream")
+    packets.expect_processes(server)
+    asked = packets.have("http.request.uri", of="http.request.method")
     expect(asked == [["/1"], ["/1m"], ["/1"], ["/1m"], ["/1"]], f"{asked}")
-    streams = {stream for stream, in tshark(path, "tcp.stream", where="tcp")}
+    streams = {row["tcp.stream"] for row in packets.rows}
     expect(streams >= set("01234"), f"{streams}")
 
 
@@ -101,11 +122,12 @@ def both_ends(test):
         wait"""
     process = test.run(["bash", "-c", script], traced=True)
     process.capture()
-    path = process.base + ".pcapng"
-    sound(path)
-    names = {name for name, in tshark(path, "pktap.cmdname", where="http")}
+    packets = Packets(process.base + ".pcapng", "http.request.uri", "http.request.method",
+                      "http.response.code")
+    names = {name for of in ("http.request.method", "http.response.code")
+             for name, in packets.have("pktap.cmdname", of=of)}
     expect(names == {"python3"}, f"{names}")
-    asked = [uri for uri, in tshark(path, "http.request.uri", where="http.request")]
+    asked = [uri for uri, in packets.have("http.request.uri", of="http.request.method")]
     expect(asked == ["/", "/file", "/none"], f"{asked}")
 
 
@@ -113,13 +135,13 @@ def dns(test):
     test.need("tshark", "dig")
     _, target = serve_own(test, False, [PYTHON, os.path.join(lib.HERE, "dns_server.py")])
     host, _, port = target.rpartition(":")
-    _, path = traced(test, ["dig", "-r", f"@{host}", "-p", port, "+tries=1", "+short",
-                            "name0.test", "name1.test"])
-    options = ["-d", f"udp.port=={port},dns"]
-    asked = tshark(path, "dns.qry.name", where="dns.flags.response == 0", options=options)
-    expect(asked == [["name0.test"], ["name1.test"]], f"{asked}")
-    answers = tshark(path, "dns.a", where="dns.flags.response == 1", options=options)
-    expect(len(answers) == 2 and all(answer[0] for answer in answers), f"{answers}")
+    packets = traced(test, ["dig", "-r", f"@{host}", "-p", port, "+tries=1", "+short",
+                            "name0.test", "name1.test"], "dns.flags.response", "dns.qry.name", "dns.a",
+                     options=["-d", f"udp.port=={port},dns"])
+    found = packets.have("dns.flags.response", "dns.qry.name", "dns.a")
+    asked = [name for response, name, _ in found if response in ("0", "False")]
+    expect(asked == ["name0.test", "name1.test"], f"{found}")
+    expect(len(found) == 4 and sum(bool(answer) for _, _, answer in found) == 2, f"{found}")
 
 
 def redis(test):
@@ -129,9 +151,10 @@ def redis(test):
     commands = test.write("commands", "".join(f"set key{n} {'v' * n}\nget key{n}\n"
                                               for n in range(1, 50)))
     with open(commands, "rb") as stdin:
-        _, path = traced(test, ["redis-cli", "-h", host, "-p", port], stdin=stdin)
-    found = tshark(path, "resp.bulk_string.value", where=f"resp and tcp.dstport == {port}",
-                   options=["-d", f"tcp.port=={port},resp"])
+        packets = traced(test, ["redis-cli", "-h", host, "-p", port], "resp.bulk_string.value",
+                         "tcp.dstport", stdin=stdin, options=["-d", f"tcp.port=={port},resp"])
+    found = [line for line in packets.have("resp.bulk_string.value", "tcp.dstport")
+             if line[1] == port]
     words = [bytes.fromhex(word.replace(":", "")).decode() if set(word) <= set("0123456789abcdef:")
              else word for line in found for word in line[0].split(",")]
     wanted = [word for n in range(1, 50) for word in ("set", f"key{n}", "v" * n, "get", f"key{n}")]
@@ -139,35 +162,31 @@ def redis(test):
 
 
 def postgres(test):
-    """Over TCP, and over a local socket, whose name ends with a port that Wireshark knows."""
     test.need("tshark")
     server, target = serve_postgres(test, False)
     host, _, port = target.rpartition(":")
     psql = [postgres_program("psql"), "-X", "-U", "tester", "-d", "postgres", "-c",
             "select 41 + 1", "-c", "select no_such", "-h"]
-    _, path = traced(test, [*psql, host, "-p", port], cwd="/")
-    options = ["-d", f"tcp.port=={port},pgsql"]
-    check_queries(tshark(path, "pgsql.query", where="pgsql.query", options=options))
-    rows = tshark(path, "pgsql.val.data", where="pgsql.val.data", options=options)
+    packets = traced(test, [*psql, host, "-p", port], "pgsql.query", "pgsql.val.data", cwd="/",
+                     options=["-d", f"tcp.port=={port},pgsql"])
+    asked = packets.have("pgsql.query")
+    expect(asked == [["select 41 + 1"], ["select no_such"]], f"{asked}")
+    rows = packets.have("pgsql.val.data")
     expect(rows == [["3432"]] or rows == [["34:32"]], f"{rows}")
 
 
-def check_queries(found):
-    expect(found == [["select 41 + 1"], ["select no_such"]], f"{found}")
-
-
 def bulk(test):
-    """100 MB: the stream is that of the oracle, and its analysis finds nothing."""
+    """8 MB, or 100: the stream is that of the oracle, and its analysis finds nothing."""
     test.need("tshark", "curl")
-    _, target = serve_nginx(test, False)
+    name = "100m" if lib.LARGE else "8m"
+    _, target = serve_nginx(test, False, names=[name])
     proxy = Proxy(test, target)
-    process, path = traced(test, ["curl", "-sS", "-o", "/dev/null",
-                                  f"http://{proxy.address}/100m"])
+    packets = traced(test, ["curl", "-sS", "-o", "/dev/null", f"http://{proxy.address}/{name}"])
     (conn,) = proxy.take()
-    followed = follow(test, path)
+    followed = follow(test, packets.path)
     expect(followed["c2s"] == b"".join(read_record(conn, "c2s")), "the request differs")
     answer = b"".join(read_record(conn, "s2c"))
-    expect(len(answer) > 100 << 20 and followed["s2c"] == answer, "the answer differs")
+    expect(len(answer) > NGINX_FILES[name] and followed["s2c"] == answer, "the answer differs")
 
 
 def follow(test, path):
@@ -211,7 +230,7 @@ def live(test):
 def raw_link(test):
     """--pcap-link raw, for those who do not know PKTAP."""
     test.need("tcpdump", "curl", "tcpflow")
-    _, target = serve_nginx(test, False)
+    _, target = serve_nginx(test, False, names=SMALL)
     process = test.run(["curl", "-sS", f"http://{target}/1"], traced=True)
     process.capture()
     raw = test.path("raw.pcapng")
@@ -236,13 +255,12 @@ def local_sockets(test):
     process = test.begin([PYTHON, "-c", TALK, path], traced=True, options=["--unix"])
     expect(process.wait() == 0, process.told())
     process.capture()
-    pcapng = process.base + ".pcapng"
-    sound(pcapng)
-    lengths = tshark(pcapng, "tcp.len", "tcp.dstport", where="tcp.len > 0")
+    packets = Packets(process.base + ".pcapng", "tcp.len", "tcp.dstport", "ipv6.dst_host",
+                      options=["-N", "n"])
+    lengths = [line for line in packets.have("tcp.len", "tcp.dstport") if line[0] != "0"]
     expect(lengths[0] == ["5", "5432"] and lengths[1][0] == "6", f"{lengths}")
-    names = subprocess.run(["tshark", "-r", pcapng, "-N", "n", "-T", "fields", "-e", "ipv6.dst_host"],
-                           capture_output=True, env=ENV).stdout
-    expect(path.encode() in names, f"{names}")
+    names = packets.have("ipv6.dst_host")
+    expect([path] in names, f"{names}")
 
 
 TALK = """
@@ -266,7 +284,7 @@ server.close()
 def extcap(test):
     """iotrace in Wireshark's list of interfaces; and run by it."""
     test.need("tshark", "curl")
-    server, target = serve_nginx(test, False)
+    server, target = serve_nginx(test, False, names=SMALL)
     folder = test.path("home/.config/wireshark/extcap")
     os.makedirs(folder)
     os.symlink(os.path.abspath(IOTRACE), os.path.join(folder, "iotrace"))
@@ -375,18 +393,25 @@ def tls_secrets(test):
         with_secrets(process.capture_path, lines, made)
         exported = test.run([IOTRACE, "export", made, "-o", path])
         expect(exported.status == 0, exported.told())
-        sound(path)
-        asked = tshark(path, "http.request.uri", "pktap.cmdname", where="http.request")
-        expect(asked == [["/file", "curl"]], f"{version}: {asked}")
-        answer = tshark(path, "http.file_data", where="http.response")
-        expect(len(answer) == 1 and "secret file" in answer[0][0], f"{version}: {answer}")
-        names = subprocess.run(["tshark", "-r", path, "-N", "n", "-T", "fields", "-e", "ip.dst_host"],
-                               capture_output=True, env=ENV).stdout
-        expect(b"server.test" in names, f"{names}")
+        packets = Packets(path, *HTTP, "ip.dst_host", options=["-N", "n"])
+        expect_secret_file(packets, version)
+        names = packets.have("ip.dst_host")
+        expect(["server.test"] in names, f"{names}")
         # Without them it is only TLS.
-        asked = tshark(process.base + ".pcapng", "tls.handshake.extensions_server_name",
-                       where="http or tls.handshake.type == 1")
-        expect(asked == [["server.test"]], f"{asked}")
+        packets = Packets(process.base + ".pcapng", *HTTP, "tls.handshake.extensions_server_name")
+        named = packets.have("tls.handshake.extensions_server_name")
+        expect(named == [["server.test"]], f"{named}")
+        expect(not any(packets.have(field) for field in HTTP), "there is HTTP")
+
+
+HTTP = ["http.request.uri", "http.request.method", "http.response.code", "http.file_data"]
+
+
+def expect_secret_file(packets, what):
+    asked = packets.have("http.request.uri", "pktap.cmdname", of="http.request.method")
+    expect(asked == [["/file", "curl"]], f"{what}: {asked}")
+    answer = packets.have("http.file_data", of="http.response.code")
+    expect(len(answer) == 1 and "secret file" in answer[0][0], f"{what}: {answer}")
 
 
 def plaintext(test):
@@ -397,12 +422,9 @@ def plaintext(test):
     path = test.path("plain.pcapng")
     exported = test.run([IOTRACE, "export", "--pcap-plain", process.base + ".iot", "-o", path])
     expect(exported.status == 0, exported.told())
-    sound(path)
-    asked = tshark(path, "http.request.uri", "pktap.cmdname", where="http.request")
-    expect(asked == [["/file", "curl"]], f"{asked}")
-    answer = tshark(path, "http.file_data", where="http.response")
-    expect(len(answer) == 1 and "secret file" in answer[0][0], f"{answer}")
-    expect(not tshark(path, "frame.number", where="tls"), "there is TLS")
+    packets = Packets(path, *HTTP, "tls.record.content_type")
+    expect_secret_file(packets, "--pcap-plain")
+    expect(not packets.have("tls.record.content_type"), "there is TLS")
 
 
 lib.main(http, http_server, both_ends, dns, redis, postgres, bulk, live, raw_link, local_sockets,
