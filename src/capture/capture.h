@@ -24,6 +24,7 @@ struct capture_options {
 	bool no_io_uring;          /* io_uring_setup fails with ENOSYS */
 	bool stack;                /* where in the program each call was made */
 	uint64_t max_bytes;        /* kept of one message; 0: all */
+	bool explain;              /* a note where calls cannot be recorded inside the process */
 };
 
 struct capture *capture_new(const struct capture_options *options);

@@ -56,6 +56,7 @@ struct cproc {
 	bool executed;         /* start was told */
 	bool sandboxed;        /* has a filter of its own */
 	bool ring;             /* has an io_uring */
+	bool explained;        /* why its calls are stopped at was told */
 	bool scanned;          /* attached: all its descriptors have been looked at */
 	unsigned int exiting;  /* tasks that are about to end */
 	struct map in_calls;   /* descriptors that threads were waiting on, at … */

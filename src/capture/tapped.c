@@ -8,6 +8,8 @@
 #include "capture/state.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -43,18 +45,72 @@ void tapped_watch(void *ctx, int fd, enum fd_state state, struct sock *before)
 	tap_fd(capture->tap, cproc->proc, fd, state_of(state, sock));
 }
 
+/* Why a process's calls are all stopped at; NULL: they need not be. */
+static const char *why_stopped(const struct capture *capture, const struct task *task)
+{
+	const struct cproc *cproc = cproc_of(task);
+
+	if (!capture->tap)
+		return capture->tap_why;
+	/* A sandbox may end who makes calls that it does not know. */
+	if (cproc->sandboxed)
+		return "it has a seccomp filter of its own";
+	if (cproc->fds->refs > 1)
+		return "it shares its descriptors with another process";
+	if (cproc->ring)
+		return "it has an io_uring";
+	if (task->proc->attached)
+		return "it was running before";
+	if (strcmp(task->call.abi->name, "x86_64") != 0)
+		return "it is no 64-bit program";
+	return NULL;
+}
+
+static void explain(struct capture *capture, struct task *task, const char *why)
+{
+	char text[200];
+
+	if (!capture->options.explain || !why || cproc_of(task)->explained)
+		return;
+	cproc_of(task)->explained = true;
+	snprintf(text, sizeof(text),
+		 "calls of this process are stopped at, not recorded inside it: %s", why);
+	emit_note(capture, task, text);
+}
+
+/* The same for one place in its code. */
+static void explain_site(struct capture *capture, struct task *task, uint64_t refused_before)
+{
+	struct tap_stats stats;
+	char text[200];
+
+	tap_get_stats(capture->tap, &stats);
+	if (!capture->options.explain || stats.refused == refused_before)
+		return;
+	snprintf(text, sizeof(text),
+		 "calls at 0x%" PRIx64
+		 " are stopped at, not recorded inside the process: there is no "
+		 "place for a jump",
+		 task->call.ip);
+	emit_note(capture, task, text);
+}
+
 bool tapped_enter(struct capture *capture, struct task *task, int fd, const struct sock *sock)
 {
 	struct sock *known = NULL;
 	enum fd_state state = fdtable_find(cproc_of(task)->fds, fd, &known);
 	int wanted = state_of(state, sock);
+	const char *why = why_stopped(capture, task);
+	struct tap_stats stats;
 	bool again;
 
-	/* A sandbox may end who makes calls that it does not know. */
-	if (!capture->tap || capture->stopped || wanted == RING_FD_UNKNOWN ||
-	    cproc_of(task)->sandboxed || cproc_of(task)->fds->refs > 1)
+	if (wanted == RING_FD_SOCKET)
+		explain(capture, task, why);
+	if (!capture->tap || why || capture->stopped || wanted == RING_FD_UNKNOWN)
 		return false;
+	tap_get_stats(capture->tap, &stats);
 	again = tap_site(capture->tap, task, wanted == RING_FD_SOCKET);
+	explain_site(capture, task, stats.refused);
 	if (tap_fd_state(capture->tap, task->proc, fd) == RING_FD_UNKNOWN)
 		tap_fd(capture->tap, task->proc, fd, wanted);
 	return again;

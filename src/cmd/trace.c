@@ -358,6 +358,7 @@ static int prepare(struct trace *trace)
 		.no_tls = settings->no_tls,
 		.probes = settings->probes.items,
 		.max_bytes = settings->max_bytes,
+		.explain = settings->output.verbose > 0,
 	};
 	struct tracer_options tracer = {
 		.pin = settings->pin,

@@ -255,6 +255,20 @@ class Outputs(Case):
         self.assertEqual(process.wait(LIMIT), 0)
 
 
+class Engine(Case):
+    """-v says why calls are not recorded inside a process; otherwise nobody is bothered."""
+    SAID = b"are stopped at, not recorded inside"
+
+    def test_explained(self):
+        done = self.talk("-v", "--stack")
+        self.assertIn(self.SAID + b" it: --stack needs the thread where it was", done.stderr)
+        self.assertEqual(done.stderr.count(self.SAID), 1)
+
+    def test_silent(self):
+        for options in ("--stack",), ("-v", "--engine", "stop"):
+            self.assertNotIn(self.SAID, self.talk(*options).stderr)
+
+
 class Terminal(Case):
     def on_terminal(self, *argv, **env):
         """Standard error is a terminal: what comes there."""
