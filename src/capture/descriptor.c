@@ -107,12 +107,18 @@ const struct op_handler unshare_handler = { unshare_enter, unshare_exit };
 /* First the filter that could not be taken afterwards; then the call comes again. */
 static void lock_strictly(struct capture *capture, struct task *task)
 {
+	struct cproc *cproc = cproc_of(task);
+
 	/* Who has a filter of its own is refused strict mode by the kernel. */
-	if (cproc_of(task)->sandboxed)
+	if (cproc->sandboxed || cproc->strict_as_is)
 		return;
 	tracer_widen(capture->tracer, task);
+	/*
+	 * An attached process of an ordinary user may not take a filter (EACCES): it has none of ours
+	 * either, and the kernel grants it the real mode.
+	 */
 	if (!task->retry)
-		tracer_strict(capture->tracer, task);
+		cproc->strict_as_is = tracer_strict(capture->tracer, task) != 0;
 }
 
 /* seccomp(2), with the arguments that the kernel takes; with others it refuses. */

@@ -55,6 +55,7 @@ struct cproc {
 	struct unwind *unwind; /* of this program, with --stack; NULL: not made yet */
 	bool executed;         /* start was told */
 	bool sandboxed;        /* has a filter of its own */
+	bool strict_as_is;     /* seccomp's strict mode is the kernel's own */
 	bool ring;             /* has an io_uring */
 	bool explained;        /* why its calls are stopped at was told */
 	bool scanned;          /* attached: all its descriptors have been looked at */

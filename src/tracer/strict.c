@@ -51,7 +51,7 @@ static size_t make_program(struct sock_filter *code)
 	return at;
 }
 
-void tracer_strict(struct tracer *tracer, struct task *task)
+int tracer_strict(struct tracer *tracer, struct task *task)
 {
 	struct sock_filter code[2 + ABI_MAX * (3 + 2 * ALLOWED)];
 	struct sock_fprog program = { .filter = code };
@@ -65,4 +65,5 @@ void tracer_strict(struct tracer *tracer, struct task *task)
 		inject_end(&in);
 	else
 		inject_end_call(&in, 0);
+	return result;
 }

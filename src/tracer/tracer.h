@@ -168,9 +168,9 @@ void tracer_widen_other(struct tracer *tracer, struct proc *proc);
 /*
  * At the entry of a call for seccomp's strict mode, which the kernel refuses to a process that has a
  * filter: gives it one that does the same, and lets the call return 0. In enter(), which then returns
- * false. Where that fails the call is made, and fails.
+ * false. 0, or a negative errno value: then the call is made as it is, and entered once more.
  */
-void tracer_strict(struct tracer *tracer, struct task *task);
+int tracer_strict(struct tracer *tracer, struct task *task);
 
 /*
  * From here on the process's filters cannot be relied on (another one answers before ours): it is
