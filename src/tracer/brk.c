@@ -1,6 +1,7 @@
 #include "tracer/brk.h"
 
 #include "base/own.h"
+#include "tracer/catcher.h"
 #include "tracer/engine.h"
 #include "tracer/guard.h"
 #include "tracer/inject.h"
@@ -62,35 +63,6 @@ static int inject_island(struct tracer *tracer, struct task *task, uint64_t hint
 	return 0;
 }
 
-/* Distances from the code at which a free page is tried for, in units of 64 MB. */
-static const int island_distances[] = { -3, 3, -8, 8, -14, 14, -20, 20, -26, 26, -30, 30 };
-
-int brk_reserve(struct tracer *tracer, struct task *task, uint64_t addr)
-{
-	struct space *space = space_of(task);
-	struct island *island;
-	uint64_t at, hint;
-	int result = -ENOMEM;
-
-	if (find_island(space, addr, true))
-		return 0;
-	for (size_t i = 0; i < sizeof(island_distances) / sizeof(island_distances[0]); i++) {
-		hint = (addr & ~(uint64_t)0xfff) + (uint64_t)(island_distances[i] * 64L * 1048576);
-		if (hint < 0x10000 || hint >> 47)
-			continue;
-		result = inject_island(tracer, task, hint, &at);
-		if (result == -EEXIST)
-			continue;
-		break;
-	}
-	if (result)
-		return result;
-	island = own_zalloc(sizeof(*island));
-	island->addr = at;
-	map_put(&space->islands, at, island);
-	return reaches(at, addr) ? 0 : -ENOMEM;
-}
-
 static bool is_carried_out(const struct insn *insn)
 {
 	return insn->effect != EFFECT_NONE || insn->kind == INSN_RET || insn->kind == INSN_JUMP ||
@@ -150,6 +122,51 @@ static int read_code(struct space *space, pid_t pid, uint64_t addr, uint8_t *cod
 	return result;
 }
 
+/* Before what is planted, mostly; else it is told of that. */
+static void ensure_catcher(struct tracer *tracer, struct task *task)
+{
+	struct space *space = task->proc->space;
+	uint8_t code[INSN_MAX];
+	size_t len;
+
+	if (space->catcher)
+		return;
+	catcher_ensure(tracer, task);
+	MAP_FOR_EACH(node, &space->brks)
+		if (!read_code(space, task->proc->pid, map_key(node), code, &len))
+			catcher_add(space, task->proc->pid, map_value(node), code);
+}
+
+/* Distances from the code at which a free page is tried for, in units of 64 MB. */
+static const int island_distances[] = { -3, 3, -8, 8, -14, 14, -20, 20, -26, 26, -30, 30 };
+
+int brk_reserve(struct tracer *tracer, struct task *task, uint64_t addr)
+{
+	struct space *space = space_of(task);
+	struct island *island;
+	uint64_t at, hint;
+	int result = -ENOMEM;
+
+	if (find_island(space, addr, true))
+		return 0;
+	for (size_t i = 0; i < sizeof(island_distances) / sizeof(island_distances[0]); i++) {
+		hint = (addr & ~(uint64_t)0xfff) + (uint64_t)(island_distances[i] * 64L * 1048576);
+		if (hint < 0x10000 || hint >> 47)
+			continue;
+		result = inject_island(tracer, task, hint, &at);
+		if (result == -EEXIST)
+			continue;
+		break;
+	}
+	if (result)
+		return result;
+	island = own_zalloc(sizeof(*island));
+	island->addr = at;
+	map_put(&space->islands, at, island);
+	ensure_catcher(tracer, task);
+	return reaches(at, addr) ? 0 : -ENOMEM;
+}
+
 static int make(struct tracer *tracer, struct task *task, uint64_t addr, struct brk **ret_brk)
 {
 	struct space *space = space_of(task);
@@ -169,6 +186,11 @@ static int make(struct tracer *tracer, struct task *task, uint64_t addr, struct 
 		return -EOPNOTSUPP;
 	if (!is_carried_out(&brk->insn))
 		result = displace(space, pid, brk, code);
+	/* Once carried out, a thread would stand where the trap leaves it: one byte further. */
+	else if (brk->insn.len == 1 && brk->insn.kind == INSN_PLAIN && space->catcher)
+		displace(space, pid, brk, code);
+	if (!result)
+		catcher_add(space, pid, brk, code);
 	if (!result)
 		result = guard_add(tracer, task, addr, brk->orig);
 	if (!result)
@@ -294,6 +316,7 @@ static void unmap_islands(struct inject *in, struct space *space, uint64_t last)
 	uint64_t args[6] = { 0, ISLAND_SIZE };
 	int64_t ignored;
 
+	catcher_remove(in, space);
 	MAP_FOR_EACH(node, &space->islands) {
 		args[0] = map_key(node);
 		if (args[0] != last)
@@ -443,21 +466,40 @@ static void hit(struct task *task, const struct brk *brk, struct regs *regs)
 		carry_out(task, &copy, regs);
 }
 
+/* The breakpoint whose trap the thread has just run into, lifted or not, at *ret_addr. */
+static bool find_hit(const struct task *task, const struct regs *regs, uint64_t *ret_addr)
+{
+	const struct space *space = task->proc->space;
+
+	*ret_addr = regs_ip(regs) - (task->at_trap ? 0 : 1);
+	if (!map_get(&space->brks, *ret_addr) && !map_get(&space->ghosts, *ret_addr))
+		return false;
+	return task->at_trap || !was_sent(task);
+}
+
+void brk_arrived(struct task *task)
+{
+	struct regs regs;
+	uint64_t addr;
+
+	if (!task->proc->space || !task->proc->space->catcher || regs_get(task->tid, &regs) ||
+	    !find_hit(task, &regs, &addr))
+		return;
+	regs_set_ip(&regs, addr);
+	task->at_trap = !regs_set(task->tid, &regs);
+}
+
 bool brk_handle(struct tracer *tracer, struct task *task)
 {
-	struct space *space = task->proc->space;
 	struct regs regs;
 	struct brk *brk;
 	uint64_t addr;
 
 	(void)tracer;
-	if (!space || regs_get(task->tid, &regs))
-		return false;
-	addr = regs_ip(&regs) - 1;
-	brk = map_get(&space->brks, addr);
-	if ((!brk && !map_get(&space->ghosts, addr)) || was_sent(task))
+	if (!task->proc->space || regs_get(task->tid, &regs) || !find_hit(task, &regs, &addr))
 		return false;
 	regs_set_ip(&regs, addr);
+	brk = map_get(&task->proc->space->brks, addr);
 	if (brk)
 		hit(task, brk, &regs);
 	regs_set(task->tid, &regs);
