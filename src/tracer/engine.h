@@ -143,7 +143,7 @@ bool brk_handle(struct tracer *tracer, struct task *task);
 void brk_arrived(struct task *task);
 /* All processes that are to be let go get their code back. */
 void brk_lift_all(struct tracer *tracer, struct task *task);
-/* A stopped task is to be detached: false if it has to go on to another stop first. */
+/* brk_leave.c: a stopped task is to be detached: false if it has to go on to another stop first. */
 bool brk_may_leave(struct tracer *tracer, struct task *task);
 /* The last of its process's threads leaves: our pages go. It must not be about to get a signal. */
 bool brk_has_islands(const struct task *task);
