@@ -60,7 +60,7 @@ static void seize_task(void *ctx, int tid)
 	seize->count++;
 }
 
-#define HOLD_TRIES 200
+#define HOLD_TRIES 40
 
 /* One of its threads, stopped by our interrupt; NULL: none stops, or they are stopped otherwise. */
 static struct task *hold_one(struct tracer *tracer, struct proc *proc, int *ret_status)
@@ -89,7 +89,7 @@ static struct task *hold_one(struct tracer *tracer, struct proc *proc, int *ret_
 static void tell_found(struct tracer *tracer, struct proc *proc)
 {
 	int status = 0;
-	struct task *held = hold_one(tracer, proc, &status);
+	struct task *held = tracer->options.probes ? hold_one(tracer, proc, &status) : NULL;
 
 	if (!held) {
 		tracer->ops->found(tracer->ctx, proc->tasks);

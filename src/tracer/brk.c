@@ -164,6 +164,8 @@ int brk_reserve(struct tracer *tracer, struct task *task, uint64_t addr)
 	}
 	if (result)
 		return result;
+	/* Or its end would be taken for an unused one (rescue.c). */
+	space_write(space, task->proc->pid, at + ISLAND_SIZE - 1, &trap, 1);
 	island = own_zalloc(sizeof(*island));
 	island->addr = at;
 	map_put(&space->islands, at, island);

@@ -170,6 +170,9 @@ static int put_in(struct inject *in, struct space *space, pid_t pid, uint64_t *r
 	result = call(in, "mprotect", *ret_addr, PAGE, PROT_READ | PROT_WRITE, 0, &ignored);
 	if (!result)
 		result = space_write(space, pid, *ret_addr + CODE, code_bytes(), code_size());
+	/* So that nobody takes the end for unused: it is to go (rescue.c). */
+	if (!result)
+		result = space_write(space, pid, *ret_addr + SIZE - 1, "\xcc", 1);
 	if (!result)
 		result = install(in, space, pid, *ret_addr);
 	if (result)
