@@ -368,11 +368,14 @@ static void hit(struct task *task, const struct brk *brk, struct regs *regs)
 static bool find_hit(const struct task *task, const struct regs *regs, uint64_t *ret_addr)
 {
 	const struct space *space = task->proc->space;
+	const struct brk *brk;
 
 	*ret_addr = regs_ip(regs) - (task->at_trap ? 0 : 1);
-	if (!map_get(&space->brks, *ret_addr) && !map_get(&space->ghosts, *ret_addr))
+	brk = map_get(&space->brks, *ret_addr);
+	if (!brk && !map_get(&space->ghosts, *ret_addr))
 		return false;
-	return task->at_trap || !was_sent(task);
+	/* Nothing but the trap leads into the middle of an instruction. */
+	return task->at_trap || (brk && brk->insn.len > 1) || !was_sent(task);
 }
 
 void brk_arrived(struct task *task)
@@ -394,7 +397,13 @@ bool brk_handle(struct tracer *tracer, struct task *task)
 	uint64_t addr;
 
 	(void)tracer;
-	if (!task->proc->space || regs_get(task->tid, &regs) || !find_hit(task, &regs, &addr))
+	if (!task->proc->space)
+		return false;
+	if (task->has_seen)
+		regs = task->seen;
+	else if (regs_get(task->tid, &regs))
+		return false;
+	if (!find_hit(task, &regs, &addr))
 		return false;
 	regs_set_ip(&regs, addr);
 	brk = map_get(&task->proc->space->brks, addr);

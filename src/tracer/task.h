@@ -7,6 +7,7 @@
 #define TRACER_TASK_H
 
 #include "abi/abi.h"
+#include "abi/regs.h"
 
 #include <sched.h>
 #include <stdbool.h>
@@ -40,8 +41,10 @@ struct task {
 	bool born;                /* has had its first stop */
 	bool stopped;             /* in a ptrace-stop that we have not ended */
 	bool at_trap;             /* put back in front of the trap that it has run into */
-	bool in_call;             /* between an entry and the exit that somebody wants */
-	bool dying;               /* at its PTRACE_EVENT_EXIT or behind */
+	bool has_seen;            /* `seen` are its registers at this stop, read and not changed */
+	struct regs seen;
+	bool in_call;      /* between an entry and the exit that somebody wants */
+	bool dying;        /* at its PTRACE_EVENT_EXIT or behind */
 	bool suspended;    /* its call was interrupted: restart or EINTR is not decided yet */
 	bool stepping;     /* into the handler of the signal that interrupted it */
 	bool entry_told;   /* by a syscall-entry-stop; a seccomp-stop of the same call follows */

@@ -39,7 +39,7 @@ static void enable_kick(void)
 
 int task_restart(struct task *task, int request, int sig)
 {
-	task->stopped = task->at_trap = false;
+	task->stopped = task->at_trap = task->has_seen = false;
 	return ptrace((enum __ptrace_request)request, task->tid, 0, (long)sig) < 0 ? -errno : 0;
 }
 
