@@ -4,6 +4,7 @@
 #include "base/own.h"
 #include "probe/state.h"
 #include "probe/user.h"
+#include "tracer/mem.h"
 
 #include <errno.h>
 #include <string.h>
@@ -184,7 +185,8 @@ static void fill_frame(struct frame *frame, const struct task *task, const struc
 
 	frame->site = site;
 	frame->sp = regs_sp(regs);
-	frame->returns = value_word(task, frame->sp, 8);
+	/* Where its returns are not known by their instructions. */
+	frame->returns = site->ret_count ? 0 : value_word(task, frame->sp, 8);
 	frame->entered = clock_monotonic();
 	for (unsigned int i = 0; i < 6; i++)
 		frame->args[i] = regs_c_arg(regs, i);
@@ -284,6 +286,7 @@ static void go_entry(void *ctx, struct task *task, struct regs *regs, void *arg)
 	const struct site *site = arg;
 	struct probed *probed = probed_of(probes, task->proc);
 	uint64_t g = value_goroutine(task, regs, site->go_registers);
+	uint64_t stack[2] = { 0, 0 };
 	struct frame *frame;
 
 	if (is_told_at_entry(site->row)) {
@@ -296,8 +299,9 @@ static void go_entry(void *ctx, struct task *task, struct regs *regs, void *arg)
 		map_put(&probed->running, go_key(g, site->row->dir), frame);
 	}
 	fill_frame(frame, task, regs, site);
-	frame->stack_low = value_word(task, g, 8);
-	frame->stack_high = value_word(task, g + 8, 8);
+	mem_read_all(task->tid, g, stack, sizeof(stack));
+	frame->stack_low = stack[0];
+	frame->stack_high = stack[1];
 }
 
 /*

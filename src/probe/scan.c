@@ -47,6 +47,9 @@ static bool plant_module(struct probes *probes, struct task *task, const struct 
 	bool may_call = task->at != TASK_AT_OTHER, complete = true;
 	int error;
 
+	/* What lets it survive a SIGKILL of iotrace comes with that. */
+	if (task->proc->attached && may_call)
+		brk_reserve(probes->tracer, task, bias + module->sites[0].addr);
 	for (size_t i = 0; i < module->count; i++) {
 		const struct site *site = &module->sites[i];
 

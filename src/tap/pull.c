@@ -70,6 +70,7 @@ static bool finish(struct pull *pull)
 	if (pull->dying)
 		return true;
 	pull->tap->stats.pulled++;
+	pull->task->has_seen = false;
 	return !regs_set(pull->task->tid, &pull->regs);
 }
 
@@ -344,6 +345,7 @@ static bool in_text(uint64_t ip)
 
 static bool go_behind_copy(struct pull *pull)
 {
+	pull->task->has_seen = false;
 	pull->user->rip = TAP_COPY_END_AT;
 	return !regs_set(pull->task->tid, &pull->regs);
 }
@@ -357,6 +359,8 @@ bool pull_out(struct tap *tap, struct tapped *tapped, struct task *task, struct 
 	pull.dying = stop.kind == STOP_EXIT;
 	if (regs_get(task->tid, &pull.regs))
 		return false;
+	task->seen = pull.regs;
+	task->has_seen = true;
 	if (stop.kind == STOP_SIGNAL && stop.code == SIGTRAP && from_trap(&pull))
 		return true;
 	if (!in_text(pull.user->rip)) {

@@ -6,12 +6,15 @@
 #include "base/clock.h"
 #include "base/proc.h"
 #include "tracer/engine.h"
+#include "tracer/stop.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
+#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 /* Without EXITKILL: when we die, the kernel lets them go. */
@@ -57,6 +60,47 @@ static void seize_task(void *ctx, int tid)
 	seize->count++;
 }
 
+#define HOLD_TRIES 40
+
+/* One of its threads, stopped by our interrupt; NULL: none stops, or they are stopped otherwise. */
+static struct task *hold_one(struct tracer *tracer, struct proc *proc, int *ret_status)
+{
+	const struct timespec nap = { .tv_nsec = 500000 };
+	int status;
+
+	for (int i = 0; i < HOLD_TRIES; i++) {
+		for (struct task *task = proc->tasks; task; task = task->next) {
+			if (task->stopped || waitpid(task->tid, &status, __WALL | WNOHANG) <= 0)
+				continue;
+			task->stopped = true;
+			tracer->stats.stops++;
+			if (stop_from_status(status).kind == STOP_EVENT) {
+				*ret_status = status;
+				return task;
+			}
+			wait_push(tracer, task->tid, status);
+		}
+		nanosleep(&nap, NULL);
+	}
+	return NULL;
+}
+
+/* Who is told can make calls in the process, if a thread of it can be had. */
+static void tell_found(struct tracer *tracer, struct proc *proc)
+{
+	int status = 0;
+	struct task *held = tracer->options.probes ? hold_one(tracer, proc, &status) : NULL;
+
+	if (!held) {
+		tracer->ops->found(tracer->ctx, proc->tasks);
+		return;
+	}
+	held->at = TASK_AT_ANY;
+	tracer->ops->found(tracer->ctx, held);
+	held->at = TASK_AT_OTHER;
+	wait_push(tracer, held->tid, status);
+}
+
 int tracer_attach(struct tracer *tracer, pid_t pid)
 {
 	struct seize seize = { .tracer = tracer, .pid = pid };
@@ -74,7 +118,7 @@ int tracer_attach(struct tracer *tracer, pid_t pid)
 	} while (!result && seize.count);
 	proc = tracer_find_proc(tracer, pid);
 	if (proc) {
-		tracer->ops->found(tracer->ctx, proc->tasks);
+		tell_found(tracer, proc);
 		return 0;
 	}
 	if (result == -ENOENT || (!result && !seize.error))

@@ -1,6 +1,7 @@
 #include "tracer/brk.h"
 
 #include "base/own.h"
+#include "tracer/catcher.h"
 #include "tracer/engine.h"
 #include "tracer/guard.h"
 #include "tracer/inject.h"
@@ -12,6 +13,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
+#include <unistd.h>
 
 static const uint8_t trap = 0xcc;
 
@@ -60,35 +62,6 @@ static int inject_island(struct tracer *tracer, struct task *task, uint64_t hint
 		return (int)addr;
 	*ret_addr = (uint64_t)addr;
 	return 0;
-}
-
-/* Distances from the code at which a free page is tried for, in units of 64 MB. */
-static const int island_distances[] = { -3, 3, -8, 8, -14, 14, -20, 20, -26, 26, -30, 30 };
-
-int brk_reserve(struct tracer *tracer, struct task *task, uint64_t addr)
-{
-	struct space *space = space_of(task);
-	struct island *island;
-	uint64_t at, hint;
-	int result = -ENOMEM;
-
-	if (find_island(space, addr, true))
-		return 0;
-	for (size_t i = 0; i < sizeof(island_distances) / sizeof(island_distances[0]); i++) {
-		hint = (addr & ~(uint64_t)0xfff) + (uint64_t)(island_distances[i] * 64L * 1048576);
-		if (hint < 0x10000 || hint >> 47)
-			continue;
-		result = inject_island(tracer, task, hint, &at);
-		if (result == -EEXIST)
-			continue;
-		break;
-	}
-	if (result)
-		return result;
-	island = own_zalloc(sizeof(*island));
-	island->addr = at;
-	map_put(&space->islands, at, island);
-	return reaches(at, addr) ? 0 : -ENOMEM;
 }
 
 static bool is_carried_out(const struct insn *insn)
@@ -150,6 +123,56 @@ static int read_code(struct space *space, pid_t pid, uint64_t addr, uint8_t *cod
 	return result;
 }
 
+/* Before what is planted, mostly; else it is told of that. */
+static void ensure_catcher(struct tracer *tracer, struct task *task)
+{
+	struct space *space = task->proc->space;
+	uint8_t code[INSN_MAX];
+	size_t len;
+
+	if (space->catcher)
+		return;
+	catcher_ensure(tracer, task);
+	MAP_FOR_EACH(node, &space->brks)
+		if (!read_code(space, task->proc->pid, map_key(node), code, &len))
+			catcher_add(space, task->proc->pid, map_value(node), code);
+}
+
+/* Distances from the code at which a free page is tried for, in units of 64 MB. */
+static const int island_distances[] = { -3, 3, -8, 8, -14, 14, -20, 20, -26, 26, -30, 30 };
+
+int brk_reserve(struct tracer *tracer, struct task *task, uint64_t addr)
+{
+	struct space *space = space_of(task);
+	/* Others may have died here, and left theirs. */
+	const uint64_t own_page = ((uint64_t)getpid() & 0x3fff) * ISLAND_SIZE;
+	struct island *island;
+	uint64_t at, hint;
+	int result = -ENOMEM;
+
+	if (find_island(space, addr, true))
+		return 0;
+	for (size_t i = 0; i < sizeof(island_distances) / sizeof(island_distances[0]); i++) {
+		hint = (addr & ~(uint64_t)0xfff) + (uint64_t)(island_distances[i] * 64L * 1048576) +
+		       own_page;
+		if (hint < 0x10000 || hint >> 47)
+			continue;
+		result = inject_island(tracer, task, hint, &at);
+		if (result == -EEXIST)
+			continue;
+		break;
+	}
+	if (result)
+		return result;
+	/* Or its end would be taken for an unused one (rescue.c). */
+	space_write(space, task->proc->pid, at + ISLAND_SIZE - 1, &trap, 1);
+	island = own_zalloc(sizeof(*island));
+	island->addr = at;
+	map_put(&space->islands, at, island);
+	ensure_catcher(tracer, task);
+	return reaches(at, addr) ? 0 : -ENOMEM;
+}
+
 static int make(struct tracer *tracer, struct task *task, uint64_t addr, struct brk **ret_brk)
 {
 	struct space *space = space_of(task);
@@ -169,6 +192,11 @@ static int make(struct tracer *tracer, struct task *task, uint64_t addr, struct 
 		return -EOPNOTSUPP;
 	if (!is_carried_out(&brk->insn))
 		result = displace(space, pid, brk, code);
+	/* Once carried out, a thread would stand where the trap leaves it: one byte further. */
+	else if (brk->insn.len == 1 && brk->insn.kind == INSN_PLAIN && space->catcher)
+		displace(space, pid, brk, code);
+	if (!result)
+		catcher_add(space, pid, brk, code);
 	if (!result)
 		result = guard_add(tracer, task, addr, brk->orig);
 	if (!result)
@@ -251,113 +279,6 @@ void brk_lift_all(struct tracer *tracer, struct task *task)
 		return;
 	MAP_FOR_EACH(node, &space->brks)
 		restore(tracer, task, space, map_value(node));
-}
-
-static bool is_on_island(const struct space *space, uint64_t ip)
-{
-	MAP_FOR_EACH(node, &space->islands)
-		if (ip - map_key(node) < ISLAND_SIZE)
-			return true;
-	return false;
-}
-
-/* A copy and the jump behind it are two instructions. */
-#define ISLAND_STEPS 4
-
-static void step_off_island(struct tracer *tracer, struct task *task)
-{
-	struct regs regs;
-	int status;
-
-	for (int i = 0; i < ISLAND_STEPS; i++) {
-		if (regs_get(task->tid, &regs) || !is_on_island(task->proc->space, regs_ip(&regs)))
-			return;
-		if (task_restart(task, PTRACE_SINGLESTEP, 0) || wait_task(tracer, task, &status))
-			return;
-	}
-}
-
-/* True behind a system call instruction, wherever the thread was stopped. */
-static bool is_behind_call(const struct task *task)
-{
-	uint8_t code[2];
-	struct regs regs;
-
-	return !regs_get(task->tid, &regs) &&
-	       !mem_read_all(task->tid, regs_ip(&regs) - 2, code, sizeof(code)) &&
-	       code[0] == 0x0f && code[1] == 0x05;
-}
-
-/* Unmaps all islands but `last`, and then that. */
-static void unmap_islands(struct inject *in, struct space *space, uint64_t last)
-{
-	uint64_t args[6] = { 0, ISLAND_SIZE };
-	int64_t ignored;
-
-	MAP_FOR_EACH(node, &space->islands) {
-		args[0] = map_key(node);
-		if (args[0] != last)
-			inject_call(in, abi_nr(in->abi, "munmap"), args, &ignored);
-		free(map_take(&space->islands, args[0]));
-	}
-	args[0] = last;
-	if (last)
-		inject_call(in, abi_nr(in->abi, "munmap"), args, &ignored);
-}
-
-/* Stopped in its own code: the calls are made from the island, as long as that is there. */
-static void drop_from_island(struct tracer *tracer, struct task *task, const struct regs *regs)
-{
-	struct space *space = task->proc->space;
-	uint64_t island = map_key(map_first(&space->islands));
-	struct inject in;
-
-	if (space_write(space, task->proc->pid, island, "\x0f\x05", 2))
-		return;
-	task->at = TASK_AT_FRONT;
-	if (!inject_begin(&in, tracer, task)) {
-		if (!in.perch)
-			regs_set_ip(&in.saved, island);
-		unmap_islands(&in, space, island);
-	}
-	inject_end(&in);
-	regs_set(task->tid, regs);
-}
-
-bool brk_has_islands(const struct task *task)
-{
-	return task->proc->space && task->proc->space->refs == 1 && task->proc->space->islands.head;
-}
-
-void brk_drop_islands(struct tracer *tracer, struct task *task)
-{
-	struct inject in;
-	struct regs regs;
-
-	if (!brk_has_islands(task) || regs_get(task->tid, &regs))
-		return;
-	if (!is_behind_call(task)) {
-		drop_from_island(tracer, task, &regs);
-	} else {
-		task->at = call_is_entered(task) ? TASK_AT_ENTRY : TASK_AT_EXIT;
-		if (!inject_begin(&in, tracer, task))
-			unmap_islands(&in, task->proc->space, 0);
-		inject_end(&in);
-	}
-	task->at = TASK_AT_OTHER;
-}
-
-bool brk_may_leave(struct tracer *tracer, struct task *task)
-{
-	struct space *space = task->proc->space;
-
-	if (!space)
-		return true;
-	if (space->refs == 1)
-		brk_lift_all(tracer, task);
-	step_off_island(tracer, task);
-	/* It has hit one just before that was lifted; the trap comes first, and puts it right. */
-	return !task_has_pending(task->tid, SIGTRAP);
 }
 
 static void push(struct task *task, struct regs *regs, uint64_t value)
@@ -443,21 +364,49 @@ static void hit(struct task *task, const struct brk *brk, struct regs *regs)
 		carry_out(task, &copy, regs);
 }
 
+/* The breakpoint whose trap the thread has just run into, lifted or not, at *ret_addr. */
+static bool find_hit(const struct task *task, const struct regs *regs, uint64_t *ret_addr)
+{
+	const struct space *space = task->proc->space;
+	const struct brk *brk;
+
+	*ret_addr = regs_ip(regs) - (task->at_trap ? 0 : 1);
+	brk = map_get(&space->brks, *ret_addr);
+	if (!brk && !map_get(&space->ghosts, *ret_addr))
+		return false;
+	/* Nothing but the trap leads into the middle of an instruction. */
+	return task->at_trap || (brk && brk->insn.len > 1) || !was_sent(task);
+}
+
+void brk_arrived(struct task *task)
+{
+	struct regs regs;
+	uint64_t addr;
+
+	if (!task->proc->space || !task->proc->space->catcher || regs_get(task->tid, &regs) ||
+	    !find_hit(task, &regs, &addr))
+		return;
+	regs_set_ip(&regs, addr);
+	task->at_trap = !regs_set(task->tid, &regs);
+}
+
 bool brk_handle(struct tracer *tracer, struct task *task)
 {
-	struct space *space = task->proc->space;
 	struct regs regs;
 	struct brk *brk;
 	uint64_t addr;
 
 	(void)tracer;
-	if (!space || regs_get(task->tid, &regs))
+	if (!task->proc->space)
 		return false;
-	addr = regs_ip(&regs) - 1;
-	brk = map_get(&space->brks, addr);
-	if ((!brk && !map_get(&space->ghosts, addr)) || was_sent(task))
+	if (task->has_seen)
+		regs = task->seen;
+	else if (regs_get(task->tid, &regs))
+		return false;
+	if (!find_hit(task, &regs, &addr))
 		return false;
 	regs_set_ip(&regs, addr);
+	brk = map_get(&task->proc->space->brks, addr);
 	if (brk)
 		hit(task, brk, &regs);
 	regs_set(task->tid, &regs);

@@ -42,7 +42,8 @@ struct tracer {
 	struct map procs;  /* by pid */
 	struct map parked; /* tasks whose creator has not told yet, by tid: struct parked */
 	struct wait_queue queue;
-	bool lone; /* the last wait found one task */
+	bool lone;     /* the last wait found one task */
+	bool catching; /* there are processes that must survive us (catcher.h) */
 	struct sock_fprog narrow, wide;
 	pid_t main_pid;
 	int main_status;
@@ -135,9 +136,14 @@ bool detach_is_overdue(const struct tracer *tracer);
 
 /* brk.c: a SIGTRAP came; true if it was a breakpoint of ours, which has been dealt with. */
 bool brk_handle(struct tracer *tracer, struct task *task);
+/*
+ * A SIGTRAP was seen and not taken yet: where it was one of ours the thread goes back in front of the
+ * trap, as the kernel would deliver no signal, if we died, once it is taken.
+ */
+void brk_arrived(struct task *task);
 /* All processes that are to be let go get their code back. */
 void brk_lift_all(struct tracer *tracer, struct task *task);
-/* A stopped task is to be detached: false if it has to go on to another stop first. */
+/* brk_leave.c: a stopped task is to be detached: false if it has to go on to another stop first. */
 bool brk_may_leave(struct tracer *tracer, struct task *task);
 /* The last of its process's threads leaves: our pages go. It must not be about to get a signal. */
 bool brk_has_islands(const struct task *task);

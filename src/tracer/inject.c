@@ -23,6 +23,14 @@ static uint64_t restart_number(const struct inject *inject)
 	return regs_call_nr(&inject->saved);
 }
 
+static bool is_behind_call(const struct inject *inject)
+{
+	enum task_at at = inject->task->at;
+
+	return at == TASK_AT_EXIT ||
+	       (at == TASK_AT_ANY && (int64_t)regs_call_nr(&inject->saved) >= 0);
+}
+
 /* What the task goes on with once a call was made. */
 static struct regs home_of(const struct inject *inject)
 {
@@ -34,7 +42,7 @@ static struct regs home_of(const struct inject *inject)
 	 * Behind a call that the kernel was to restart: it looks for that only on its way from a
 	 * signal, and would let the number through to the program.
 	 */
-	if (inject->task->at == TASK_AT_EXIT && is_restart(regs_ret(&inject->saved)))
+	if (is_behind_call(inject) && is_restart(regs_ret(&inject->saved)))
 		regs_rewind(&regs, restart_number(inject));
 	return regs;
 }
@@ -56,6 +64,8 @@ int inject_begin(struct inject *inject, struct tracer *tracer, struct task *task
 	home = home_of(inject);
 	if (rescue_begin(tracer, task, &home, inject->sigmask, &inject->perch))
 		inject->perch = 0;
+	if (task->at == TASK_AT_ANY && !inject->perch)
+		return -EOPNOTSUPP;
 	return ptrace(PTRACE_SETSIGMASK, task->tid, sizeof(all), &all) < 0 ? -errno : 0;
 }
 

@@ -25,7 +25,7 @@ struct inject {
 	bool group;     /* a group-stop came: let it be reported again */
 };
 
-/* The task is TASK_AT_ENTRY or TASK_AT_EXIT. 0 or -errno; -ESRCH: it died, as in the calls below. */
+/* The task is not TASK_AT_OTHER. 0 or -errno; -ESRCH: it died, as in the calls below. */
 int inject_begin(struct inject *inject, struct tracer *tracer, struct task *task);
 
 /* Makes call nr; its result (or -errno of the call) is in *ret_result. */

@@ -36,6 +36,7 @@ void space_put(struct space *space)
 	map_done(&space->brks);
 	map_done(&space->ghosts);
 	map_done(&space->islands);
+	map_done(&space->caught);
 	if (space->mem >= 0)
 		close(space->mem);
 	free(space);
@@ -59,6 +60,10 @@ struct space *space_copy(const struct space *space)
 		memcpy(island, map_value(page), sizeof(*island));
 		map_put(&copy->islands, map_key(page), island);
 	}
+	copy->catcher = space->catcher;
+	copy->catcher_refused = space->catcher_refused;
+	MAP_FOR_EACH(number, &space->caught)
+		map_put(&copy->caught, map_key(number), map_value(number));
 	return copy;
 }
 

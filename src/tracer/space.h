@@ -14,6 +14,9 @@ struct space {
 	struct map brks;    /* by address: struct brk */
 	struct map ghosts;  /* addresses of lifted ones: a thread may have hit one just before */
 	struct map islands; /* pages of ours that hold displaced instructions, by address */
+	uint64_t catcher;   /* the pages of the handler for SIGTRAP (catcher.h), 0: there is none */
+	struct map caught;  /* breakpoints that it knows, by address: the number of its entry */
+	bool catcher_refused;
 };
 
 struct space *space_new(void);

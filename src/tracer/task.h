@@ -7,6 +7,7 @@
 #define TRACER_TASK_H
 
 #include "abi/abi.h"
+#include "abi/regs.h"
 
 #include <sched.h>
 #include <stdbool.h>
@@ -30,6 +31,7 @@ enum task_at {
 	TASK_AT_ENTRY, /* in front of a call: seccomp- or syscall-entry-stop */
 	TASK_AT_FRONT, /* the same, but not stopped by it: after an injection at TASK_AT_ENTRY */
 	TASK_AT_EXIT,  /* behind a call: syscall-exit-stop, or a new task's first stop */
+	TASK_AT_ANY, /* anywhere, by our interrupt: calls can only be made from a perch (rescue.h) */
 };
 
 struct task {
@@ -38,8 +40,11 @@ struct task {
 	struct task *prev, *next; /* proc::tasks */
 	bool born;                /* has had its first stop */
 	bool stopped;             /* in a ptrace-stop that we have not ended */
-	bool in_call;             /* between an entry and the exit that somebody wants */
-	bool dying;               /* at its PTRACE_EVENT_EXIT or behind */
+	bool at_trap;             /* put back in front of the trap that it has run into */
+	bool has_seen;            /* `seen` are its registers at this stop, read and not changed */
+	struct regs seen;
+	bool in_call;      /* between an entry and the exit that somebody wants */
+	bool dying;        /* at its PTRACE_EVENT_EXIT or behind */
 	bool suspended;    /* its call was interrupted: restart or EINTR is not decided yet */
 	bool stepping;     /* into the handler of the signal that interrupted it */
 	bool entry_told;   /* by a syscall-entry-stop; a seccomp-stop of the same call follows */

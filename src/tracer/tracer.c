@@ -51,7 +51,7 @@ static bool is_at_unseen_exit(const struct task *task)
 
 int task_restart(struct task *task, int request, int sig)
 {
-	task->stopped = false;
+	task->stopped = task->at_trap = task->has_seen = false;
 	if (is_at_unseen_exit(task))
 		return 0;
 	return ptrace((enum __ptrace_request)request, task->tid, 0, (long)sig) < 0 ? -errno : 0;

@@ -8,6 +8,7 @@
 #include "tracer/stop.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -36,6 +37,30 @@ static void arrived(struct tracer *tracer, pid_t tid, int status)
 	wait_push(tracer, tid, status);
 }
 
+/* As waitpid. Where processes must survive us, what has stopped is looked at before it is taken. */
+static pid_t wait_any(struct tracer *tracer, int *ret_status, int flags)
+{
+	struct task *task;
+	siginfo_t info;
+	pid_t tid = 0;
+
+	if (!tracer->catching)
+		return waitpid(-1, ret_status, flags);
+	while (!tid) {
+		info.si_pid = 0;
+		if (waitid(P_ALL, 0, &info, WEXITED | WSTOPPED | WNOWAIT | flags))
+			return -1;
+		if (!info.si_pid)
+			return 0;
+		task = tracer_find_task(tracer, info.si_pid);
+		if (task && info.si_code == CLD_TRAPPED && info.si_status == SIGTRAP)
+			brk_arrived(task);
+		/* 0: it was killed just now. */
+		tid = waitpid(info.si_pid, ret_status, __WALL | WNOHANG);
+	}
+	return tid;
+}
+
 /* While a task is parked, or is to be let go, the wait is not for ever. */
 static const struct timespec parked_nap = { .tv_nsec = 2000000 };
 
@@ -48,7 +73,7 @@ int wait_fill(struct tracer *tracer)
 	if (tracer->queue.count)
 		return 0;
 	while (tracer->queue.count < BATCH) {
-		tid = waitpid(-1, &status, flags);
+		tid = wait_any(tracer, &status, flags);
 		if (tid <= 0)
 			break;
 		arrived(tracer, tid, status);

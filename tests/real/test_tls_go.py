@@ -4,7 +4,7 @@ import ssl
 import lib
 import tls
 from lib import expect
-from servers import go_builds, serve_go_tls
+from servers import go_builds, go_program, serve_go_tls
 
 PATHS = ["/1", "/16384", "/1000000", "/chunked/200000", "/no-such", "/file/300000"]
 COUNT = 20 if lib.LARGE else 2
@@ -43,6 +43,14 @@ def server(test):
                               proxy_to=lambda to: tls.Proxy(test, to, protocols, version))
 
 
+def stacks(test):
+    """That move in the middle of calls, with the buffers on them."""
+    _, target = serve_go_tls(test, go_builds()[0], False)
+    proxy = tls.Proxy(test, target)
+    test.check_client(proxy, [go_program(test, "go_stacks"), proxy.address, 10 * COUNT, 4000],
+                      at_least=8, env={"GOGC": "1"})
+
+
 def large(test):
     build = go_builds()[0]
     _, target = serve_go_tls(test, build, False)
@@ -50,4 +58,4 @@ def large(test):
     test.check_client(proxy, [f"{build}/client", f"https://{proxy.address}", 1, "/50000000"])
 
 
-lib.main(client, server, large)
+lib.main(client, server, stacks, large)

@@ -1,6 +1,6 @@
 """
-SIGKILL of iotrace while a server that it is attached to works, with probes in its code: how often does
-the server live? What is planted is put back by the guardian, but not in no time.
+SIGKILL of iotrace while a server that it is attached to works, with probes in its code: the server lives.
+What is planted is put back by the guardian, but not in no time; until then a handler in the process helps.
 """
 import random
 
@@ -59,6 +59,8 @@ def await_code(pids):
 def report(name, deaths):
     print(f"{name}: {deaths} of {TIMES} times a process of the server died with iotrace",
           flush=True)
+    # Seen in 1 of 400.
+    expect(deaths <= 1 + TIMES // 100, "that is too often")
 
 
 def go(test):
