@@ -160,7 +160,8 @@ static struct event *moved(const struct message_call *shape, const struct tap_ca
 	struct event *event = message_event_bytes(&message, shape, there);
 	struct event_data *data = &event->data;
 
-	memcpy(data->payload, call->payload, there);
+	if (there)
+		memcpy(data->payload, call->payload, there);
 	data->len = len;
 	if (ret > len)
 		data->full = ret;
