@@ -302,8 +302,8 @@ NEEDS = {'redis': 'redis-benchmark', 'redis-P16': 'redis-benchmark', 'nginx': 'w
 
 def end_event(path, iotrace):
     """What a capture says at its end."""
-    shown = subprocess.run([iotrace, 'show', '-f', 'jsonl', '--no-pager', '--size', '1P', path],
-                           capture_output=True, text=True)
+    shown = subprocess.run([iotrace, 'show', '-f', 'jsonl', '--no-pager',
+                            '--size', '1099511627776', path], capture_output=True, text=True)
     return json.loads(shown.stdout.splitlines()[-1])
 
 
