@@ -118,17 +118,17 @@ bool tapped_enter(struct capture *capture, struct task *task, int fd, const stru
 
 bool tapped_closes(struct capture *capture, struct task *task, int fd)
 {
-	const struct cproc *cproc = cproc_of(task);
+	struct fdtable *fds = cproc_of(task)->fds;
 	struct sock_info info;
 	struct sock *sock;
 
-	if (!capture->tap || capture->stopped || capture->options.all_fds || cproc->sandboxed ||
-	    cproc->ring || cproc->fds->refs > 1 || !tap_is_ready(capture->tap, task->proc))
+	if (!capture->tap || why_stopped(capture, task) || capture->stopped ||
+	    capture->options.all_fds || !tap_is_ready(capture->tap, task->proc))
 		return false;
-	if (fdtable_find(cproc->fds, fd, &sock) == FD_UNKNOWN &&
+	if (fdtable_find(fds, fd, &sock) == FD_UNKNOWN &&
 	    descriptor_ask(task, fd, &info) == -ENOTSOCK)
-		fdtable_set_other(cproc->fds, fd);
-	if (fdtable_find(cproc->fds, fd, &sock) != FD_OTHER)
+		fdtable_set_other(fds, fd);
+	if (fdtable_find(fds, fd, &sock) != FD_OTHER)
 		return false;
 	tap_site(capture->tap, task, false);
 	return true;

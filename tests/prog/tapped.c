@@ -324,10 +324,7 @@ static void stopped(void)
 
 int main(int argc, char **argv)
 {
-	static const struct {
-		const char *name;
-		void (*run)(void);
-	} cases[] = {
+	static const struct tapped_case cases[] = {
 		{ "blocked", blocked_thread },
 		{ "handler", handler_restart },
 		{ "handler_eintr", handler_interrupt },
@@ -338,10 +335,5 @@ int main(int argc, char **argv)
 	};
 
 	check(argc == 2);
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-		if (!strcmp(argv[1], cases[i].name)) {
-			cases[i].run();
-			return 0;
-		}
-	return 99;
+	return run_case(cases, sizeof(cases) / sizeof(cases[0]), argv[1]);
 }

@@ -7,6 +7,22 @@
 #include <string.h>
 #include <unistd.h>
 
+struct tapped_case {
+	const char *name;
+	void (*run)(void);
+};
+
+/* Runs the case of that name; the program's exit status: 0, or 99 where there is none. */
+static inline int run_case(const struct tapped_case *cases, size_t count, const char *name)
+{
+	for (size_t i = 0; i < count; i++)
+		if (!strcmp(name, cases[i].name)) {
+			cases[i].run();
+			return 0;
+		}
+	return 99;
+}
+
 struct pair {
 	int fds[2];
 	struct conn conns[2];

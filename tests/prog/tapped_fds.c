@@ -178,20 +178,12 @@ static void stormed(void)
 
 int main(int argc, char **argv)
 {
-	static const struct {
-		const char *name;
-		void (*run)(void);
-	} cases[] = {
+	static const struct tapped_case cases[] = {
 		{ "closed_late", closed_late },
 		{ "reopened", reopened },
 		{ "stormed", stormed },
 	};
 
 	check(argc == 2);
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-		if (!strcmp(argv[1], cases[i].name)) {
-			cases[i].run();
-			return 0;
-		}
-	return 99;
+	return run_case(cases, sizeof(cases) / sizeof(cases[0]), argv[1]);
 }

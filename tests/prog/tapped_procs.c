@@ -271,10 +271,7 @@ static void locked_after(void)
 
 int main(int argc, char **argv)
 {
-	static const struct {
-		const char *name;
-		void (*run)(void);
-	} cases[] = {
+	static const struct tapped_case cases[] = {
 		{ "vfork", vforked },
 		{ "fork_in_vfork", forked_in_vfork },
 		{ "spawn", spawned },
@@ -290,10 +287,5 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	check(argc == 2);
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-		if (!strcmp(argv[1], cases[i].name)) {
-			cases[i].run();
-			return 0;
-		}
-	return 99;
+	return run_case(cases, sizeof(cases) / sizeof(cases[0]), argv[1]);
 }

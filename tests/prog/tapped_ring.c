@@ -317,10 +317,7 @@ static void scribbled(void)
 
 int main(int argc, char **argv)
 {
-	static const struct {
-		const char *name;
-		void (*run)(void);
-	} cases[] = {
+	static const struct tapped_case cases[] = {
 		{ "full", full },
 		{ "huge", huge },
 		{ "unmapped", unmapped },
@@ -328,10 +325,5 @@ int main(int argc, char **argv)
 	};
 
 	check(argc == 2);
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-		if (!strcmp(argv[1], cases[i].name)) {
-			cases[i].run();
-			return 0;
-		}
-	return 99;
+	return run_case(cases, sizeof(cases) / sizeof(cases[0]), argv[1]);
 }
