@@ -3,7 +3,6 @@ import ssl
 
 import lib
 import tls
-from lib import expect
 from servers import go_builds, go_program, serve_go_tls
 
 PATHS = ["/1", "/16384", "/1000000", "/chunked/200000", "/no-such", "/file/300000"]
@@ -28,16 +27,7 @@ def server(test):
     for build in go_builds():
         for protocols, version in ways():
             def drive(proxy):
-                url = f"https://{proxy.address}"
-                path = test.write("upload", lib.noise(300000, seed=2))
-                clients = [test.begin(["curl", "-sSk", *[url + name for name in PATHS]])
-                           for _ in range(6)]
-                clients.append(test.begin(["curl", "-sSk", "--data-binary", f"@{path}",
-                                           f"{url}/echo"]))
-                for one in clients:
-                    one.status = one.wait()
-                    expect(one.status == 0, f"curl: {one.told()}")
-                return clients
+                return tls.curls(test, proxy, PATHS, 6)
             test.check_server(lambda traced: serve_go_tls(test, build, traced), drive, at_least=7,
                               clean=lambda output: lib.re.sub(rb"on \d+", b"on N", output),
                               proxy_to=lambda to: tls.Proxy(test, to, protocols, version))

@@ -5,7 +5,6 @@ import ssl
 import lib
 import tls
 from http_cases import COUNT, PATHS
-from lib import expect
 from servers import serve_own
 
 WAYS = (("http/1.1",), None), (("http/1.1",), ssl.TLSVersion.TLSv1_2), (("h2",), None)
@@ -29,16 +28,7 @@ def server(test):
     test.need("curl")
     for protocols, version in WAYS:
         def drive(proxy):
-            url = f"https://{proxy.address}"
-            path = test.write("upload", lib.noise(300000, seed=2))
-            clients = [test.begin(["curl", "-sSk", *[url + name for name in PATHS]])
-                       for _ in range(10)]
-            clients.append(test.begin(["curl", "-sSk", "--data-binary", f"@{path}",
-                                       f"{url}/echo"]))
-            for one in clients:
-                one.status = one.wait()
-                expect(one.status == 0, f"curl: {one.told()}")
-            return clients
+            return tls.curls(test, proxy, PATHS, 10)
         test.check_server(lambda traced: serve(test, traced), drive, at_least=11,
                           clean=lambda output: lib.re.sub(rb"on \d+", b"on N", output),
                           proxy_to=lambda to: tls.Proxy(test, to, protocols, version))

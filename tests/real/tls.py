@@ -32,6 +32,18 @@ def certificate(test, name="server"):
     return cert, key
 
 
+def curls(test, proxy, paths, count):
+    """`count` curls at the same time, each over all the paths, and one that posts; all ended well."""
+    url = f"https://{proxy.address}"
+    upload = test.write("upload", lib.noise(300000, seed=2))
+    clients = [test.begin(["curl", "-sSk", *[url + path for path in paths]]) for _ in range(count)]
+    clients.append(test.begin(["curl", "-sSk", "--data-binary", f"@{upload}", f"{url}/echo"]))
+    for client in clients:
+        client.status = client.wait()
+        expect(client.status == 0, f"curl: {client.told()}")
+    return clients
+
+
 class Side:
     """One end of a proxied connection: TLS without a socket of its own, as records come anyhow."""
 
