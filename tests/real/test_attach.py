@@ -3,6 +3,7 @@ Attaching to programs at work and letting them go, again and again: no client no
 that were wholly inside a trace are complete.
 """
 import re
+import resource
 import signal
 
 import lib
@@ -108,7 +109,9 @@ def redis(test):
 
 
 def go(test):
-    """A thousand goroutines, each with a connection that it waits on."""
+    """A thousand goroutines, each with a connection that it waits on: more than users may have open."""
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     server, target = serve_go(test, False)
     load = Load(target, "/100", count=4, tls=False, each=250)
     expect(load.await_rounds(1000), f"at the beginning: {load.failures}")
