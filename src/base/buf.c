@@ -12,25 +12,14 @@ void buf_done(struct buf *buf)
 	*buf = (struct buf){ 0 };
 }
 
-char *buf_reserve(struct buf *buf, size_t extra)
+void buf_grow(struct buf *buf, size_t extra)
 {
 	size_t cap = buf->cap ? buf->cap : 256;
 
-	if (buf->len + extra > buf->cap) {
-		while (cap < buf->len + extra)
-			cap *= 2;
-		buf->data = own_realloc(buf->data, cap);
-		buf->cap = cap;
-	}
-	return buf->data ? buf->data + buf->len : NULL;
-}
-
-void buf_add(struct buf *buf, const void *data, size_t len)
-{
-	if (!len)
-		return;
-	memcpy(buf_reserve(buf, len), data, len);
-	buf->len += len;
+	while (cap < buf->len + extra)
+		cap *= 2;
+	buf->data = own_realloc(buf->data, cap);
+	buf->cap = cap;
 }
 
 void buf_addc(struct buf *buf, char c)

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 struct buf {
 	char *data;
@@ -15,10 +16,25 @@ struct buf {
 /* A zeroed struct buf is an empty one; buf_done releases it and leaves it empty. */
 void buf_done(struct buf *buf);
 
-/* Room for `extra` bytes behind the end; the pointer is valid until the next call. */
-char *buf_reserve(struct buf *buf, size_t extra);
+/* Makes the buffer larger by `extra` bytes at least, behind its end. */
+void buf_grow(struct buf *buf, size_t extra);
 
-void buf_add(struct buf *buf, const void *data, size_t len);
+/* Room for `extra` bytes behind the end; the pointer is valid until the next call. */
+static inline char *buf_reserve(struct buf *buf, size_t extra)
+{
+	if (buf->cap - buf->len < extra)
+		buf_grow(buf, extra);
+	return buf->data ? buf->data + buf->len : NULL;
+}
+
+static inline void buf_add(struct buf *buf, const void *data, size_t len)
+{
+	if (!len)
+		return;
+	memcpy(buf_reserve(buf, len), data, len);
+	buf->len += len;
+}
+
 void buf_addc(struct buf *buf, char c);
 void buf_adds(struct buf *buf, const char *text);
 void buf_addu(struct buf *buf, uint64_t value);

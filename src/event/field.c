@@ -17,7 +17,12 @@
 /* A number or text that is left out where it is 0 or not there. */
 #define OPTIONAL(kind_, key_, member) RULED(RULE_VALUE, kind_, key_, member)
 #define ALWAYS(kind_, key_, member)   RULED(RULE_ALWAYS, kind_, key_, member)
-#define NEEDED(key_, member)          /* a text that live events always have */     \
+#define VARYING(rule_, key_, member)                                                 \
+	{                                                                            \
+		.kind = FIELD_U64, .rule = (rule_), KEY(key_), .offset = AT(member), \
+		.varies = true                                                       \
+	}
+#define NEEDED(key_, member) /* a text that live events always have */              \
 	{                                                                           \
 		.kind = FIELD_TEXT, KEY(key_), .offset = AT(member), .needed = true \
 	}
@@ -45,8 +50,8 @@
 	}
 
 const struct field field_head[] = {
-	ALWAYS(FIELD_U64, "seq", seq),
-	ALWAYS(FIELD_U64, "time", time),
+	VARYING(RULE_ALWAYS, "seq", seq),
+	VARYING(RULE_ALWAYS, "time", time),
 	RULED(RULE_PROCESS, FIELD_I32, "pid", pid),
 	RULED(RULE_PROCESS, FIELD_I32, "tid", tid),
 	RULED(RULE_PROCESS, FIELD_COMM, "comm", comm),
@@ -111,8 +116,8 @@ static const struct field data_fields[] = {
 	NAMED(RULE_ALWAYS, "dir", data.dir, event_dir_names),
 	NAMED(RULE_ALWAYS, "layer", data.layer, event_layer_names),
 	NEEDED("call", data.call),
-	RULED(RULE_MOVED, FIELD_U64, "len", data.len),
-	ALWAYS(FIELD_U64, "dur", data.dur),
+	VARYING(RULE_MOVED, "len", data.len),
+	VARYING(RULE_ALWAYS, "dur", data.dur),
 	OPTIONAL(FIELD_U64, "full", data.full),
 	RULED(RULE_CAPTURED, FIELD_U64, "captured", data.captured),
 	{ .kind = FIELD_FLAGS, KEY("flags"), .offset = AT(data.flags), NAMES(event_flag_names) },

@@ -43,6 +43,7 @@ struct field {
 	size_t offset; /* in struct event */
 	int absent;
 	bool needed; /* FIELD_TEXT: where a file has none, its reader puts an empty one */
+	bool varies; /* FIELD_U64: differs between calls that are alike in all else */
 	const char *const *names; /* FIELD_NAME, FIELD_FLAGS */
 	size_t name_count;
 	const struct field *members; /* FIELD_GROUP */

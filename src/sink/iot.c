@@ -1,13 +1,14 @@
 /* The native capture (iotrace/capture.h), as one file or, with --rotate, as several. */
 #include "base/own.h"
 #include "sink/format.h"
-#include "store/encode.h"
+#include "store/repeat.h"
 
 #include <string.h>
 
 struct iot {
 	struct sink sink;
 	struct out *out;
+	struct repeat *repeat;
 	uint64_t rotate;     /* bytes of a part; 0: there is one */
 	char *name;          /* of the first part */
 	struct event *start; /* begins each part */
@@ -24,7 +25,7 @@ static void add_event(struct iot *iot, const struct event *event)
 	size_t payload = encode_payload_len(event);
 
 	iot->begun = true;
-	encode_event(out_buf(iot->out), event, &options);
+	repeat_event(iot->repeat, out_buf(iot->out), event, &options);
 	if (payload)
 		out_write(iot->out, event->data.payload, payload);
 }
@@ -77,6 +78,7 @@ static int iot_finish(struct sink *sink)
 	int result = out_close(iot->out);
 
 	event_unref(iot->start);
+	repeat_free(iot->repeat);
 	free(iot->name);
 	free(iot);
 	return result;
@@ -88,6 +90,7 @@ struct sink *iot_new(struct out *out, const struct format_options *options)
 
 	iot->sink = (struct sink){ iot_emit, iot_finish };
 	iot->out = out;
+	iot->repeat = repeat_new();
 	iot->rotate = out_is_file(out) ? options->rotate : 0;
 	iot->name = own_strdup(out_name(out));
 	return &iot->sink;

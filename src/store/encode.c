@@ -73,16 +73,17 @@ static void add_fds(struct buf *buf, const struct event_data *data)
 		item_add_int(buf, data->fds[i]);
 }
 
-static size_t add_fields(struct buf *buf, const struct field *fields, const struct event *event);
+static size_t add_fields(struct buf *buf, const struct field *fields, const struct event *event,
+			 struct encode_form *form);
 
 static void add_group(struct buf *buf, const struct field *field, const struct event *event)
 {
 	size_t begun = item_map_begin(buf);
 
-	item_map_end(buf, begun, add_fields(buf, field->members, event));
+	item_map_end(buf, begun, add_fields(buf, field->members, event, NULL));
 }
 
-static void add_value(struct buf *buf, const struct field *field, const struct event *event)
+void encode_value(struct buf *buf, const struct field *field, const struct event *event)
 {
 	const void *at = field_at(field, event);
 
@@ -133,8 +134,14 @@ static void add_value(struct buf *buf, const struct field *field, const struct e
 	}
 }
 
-/* Returns how many members were added. */
-static size_t add_fields(struct buf *buf, const struct field *fields, const struct event *event)
+static bool is_gap(const struct field *field)
+{
+	return field->varies || field->kind == FIELD_PAYLOAD;
+}
+
+/* Returns how many members were added. With a form, values that vary are left out and noted there. */
+static size_t add_fields(struct buf *buf, const struct field *fields, const struct event *event,
+			 struct encode_form *form)
 {
 	size_t count = 0;
 
@@ -142,13 +149,17 @@ static size_t add_fields(struct buf *buf, const struct field *fields, const stru
 		if (!field_is_present(field, event))
 			continue;
 		add_key(buf, field->key, field->key_len);
-		add_value(buf, field, event);
+		if (form && is_gap(field))
+			form->gaps[form->count++] = (struct encode_gap){ buf->len, field };
+		else
+			encode_value(buf, field, event);
 		count++;
 	}
 	return count;
 }
 
-void encode_event(struct buf *buf, const struct event *event, const struct encode_options *options)
+static void add_event(struct buf *buf, const struct event *event,
+		      const struct encode_options *options, struct encode_form *form)
 {
 	size_t begun, count = 1;
 
@@ -157,14 +168,27 @@ void encode_event(struct buf *buf, const struct event *event, const struct encod
 	begun = item_map_begin(buf);
 	add_string(buf, CAPTURE_TYPE_KEY);
 	add_string(buf, event_type_names[event->type]);
-	count += add_fields(buf, field_head, event);
+	count += add_fields(buf, field_head, event, form);
 	if (options->part) {
 		add_string(buf, CAPTURE_PART_KEY);
 		item_add_uint(buf, options->part);
 		count++;
 	}
-	count += add_fields(buf, field_bodies[event->type], event);
+	count += add_fields(buf, field_bodies[event->type], event, form);
 	item_map_end(buf, begun, count);
+}
+
+void encode_event(struct buf *buf, const struct event *event, const struct encode_options *options)
+{
+	add_event(buf, event, options, NULL);
+}
+
+void encode_form(struct encode_form *form, const struct event *event)
+{
+	static const struct encode_options options;
+
+	form->bytes.len = form->count = 0;
+	add_event(&form->bytes, event, &options, form);
 }
 
 size_t encode_payload_len(const struct event *event)
