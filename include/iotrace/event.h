@@ -233,6 +233,8 @@ const char *event_text(struct event *event, const char *text);
 /* Room that event_text_len needs for len bytes, whatever they are. */
 #define EVENT_TEXT_ROOM(len) (3 * (len) + 1)
 
+/* The kernel's name of a task as clean UTF-8. */
+void event_clean_comm(char clean[EVENT_COMM_MAX], const char *comm);
 void event_set_comm(struct event *event, const char *comm);
 
 /* Bytes that a data event adds to the totals: none for errors and peeks. */

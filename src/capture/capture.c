@@ -94,7 +94,7 @@ void capture_set_kicked(struct capture *capture, void (*kicked)(void *ctx), void
 	capture->kicked_ctx = ctx;
 }
 
-static void read_comm(struct task *task, char comm[COMM_LEN])
+static void read_comm(struct task *task)
 {
 	char text[COMM_LEN + 1];
 	ssize_t n = proc_read(task->tid, "comm", text, sizeof(text));
@@ -103,8 +103,8 @@ static void read_comm(struct task *task, char comm[COMM_LEN])
 		return;
 	if (text[n - 1] == '\n')
 		text[n - 1] = '\0';
-	memcpy(comm, text, COMM_LEN);
-	comm[COMM_LEN - 1] = '\0';
+	text[COMM_LEN - 1] = '\0';
+	event_clean_comm(ctask_of(task)->comm, text);
 }
 
 static void task_begin(struct task *task, const char *comm)
@@ -113,9 +113,9 @@ static void task_begin(struct task *task, const char *comm)
 
 	task->user = ctask;
 	if (comm)
-		memcpy(ctask->comm, comm, COMM_LEN);
+		memcpy(ctask->comm, comm, sizeof(ctask->comm));
 	else
-		read_comm(task, ctask->comm);
+		read_comm(task);
 }
 
 static struct cproc *proc_begin(struct capture *capture, struct proc *proc, struct fdtable *fds)
@@ -273,7 +273,7 @@ static void on_exec(void *ctx, struct task *task)
 	if (capture->tap)
 		tap_exec(capture->tap, task->proc);
 	open_call_done(capture, task);
-	read_comm(task, ctask_of(task)->comm);
+	read_comm(task);
 	cproc = cproc_of(task);
 	stack_forget(cproc);
 	if (capture->probes)

@@ -189,7 +189,7 @@ static void prctl_exit(struct capture *capture, struct task *task)
 		return;
 	}
 	if (mem_read_string(task->tid, task->call.args[1], name, sizeof(name)) >= 0)
-		memcpy(ctask_of(task)->comm, name, sizeof(name));
+		event_clean_comm(ctask_of(task)->comm, name);
 }
 
 const struct op_handler prctl_handler = { prctl_enter, prctl_exit };

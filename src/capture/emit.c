@@ -14,14 +14,18 @@
 /* Bytes of a command line that are kept. */
 #define ARGV_MAX (64U << 10)
 
+void emit_owner(struct event *event, const struct task *task)
+{
+	event->pid = task->proc->pid;
+	event->tid = task->tid;
+	memcpy(event->comm, ctask_of(task)->comm, sizeof(event->comm));
+}
+
 void emit_stamp(struct event *event, const struct task *task)
 {
 	event->time = clock_realtime();
-	if (!task)
-		return;
-	event->pid = task->proc->pid;
-	event->tid = task->tid;
-	event_set_comm(event, ctask_of(task)->comm);
+	if (task)
+		emit_owner(event, task);
 }
 
 void emit_event(struct capture *capture, struct event *event)

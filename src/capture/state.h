@@ -77,7 +77,7 @@ struct open_call {
 
 /* task::user */
 struct ctask {
-	char comm[COMM_LEN];
+	char comm[EVENT_COMM_MAX]; /* clean */
 	const struct sock *last_tls[DIRS]; /* that it moved TLS records on; only to be compared */
 	int last_tls_fd[DIRS];
 	struct open_call open;
@@ -153,6 +153,8 @@ void emit_loss(struct capture *capture, struct task *task, const char *reason, i
 void emit_note(struct capture *capture, struct task *task, const char *text);
 /* Fills the head of an event: time, ids, comm. */
 void emit_stamp(struct event *event, const struct task *task);
+/* The same without the time. */
+void emit_owner(struct event *event, const struct task *task);
 /* Counts and hands over; the reference is the callee's. */
 void emit_event(struct capture *capture, struct event *event);
 uint64_t sock_conn(struct capture *capture, struct sock *sock);

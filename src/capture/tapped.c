@@ -209,7 +209,7 @@ static void on_call(void *ctx, struct task *task, const struct tap_call *call)
 				: moved(&shape, call, &missing);
 	if (record->addr_len)
 		addr_from_bytes(&addr, record->addr, record->addr_len);
-	emit_stamp(event, task);
+	emit_owner(event, task);
 	event->time = call->time;
 	event->data.dur = call->dur;
 	data_place(capture, task, event, sock, record->fd, &addr);

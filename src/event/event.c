@@ -167,9 +167,14 @@ const char *event_text(struct event *event, const char *text)
 	return event_text_len(event, text, strlen(text));
 }
 
+void event_clean_comm(char clean[EVENT_COMM_MAX], const char *comm)
+{
+	clean[utf8_clean(comm, strnlen(comm, (EVENT_COMM_MAX - 1) / 3), clean)] = '\0';
+}
+
 void event_set_comm(struct event *event, const char *comm)
 {
-	event->comm[utf8_clean(comm, strnlen(comm, (EVENT_COMM_MAX - 1) / 3), event->comm)] = '\0';
+	event_clean_comm(event->comm, comm);
 }
 
 uint64_t event_moved(const struct event *event)

@@ -17,9 +17,14 @@
 /* asm/hwcap2.h: user code may read its fs base. */
 #define HWCAP2_FSGSBASE (1UL << 1)
 
-/* How often the rings are looked at while there is something, and while there is not. */
-#define BUSY_NS 2000000L
-#define IDLE_NS 10000000L
+/*
+ * How often the rings are looked at. A look disturbs: three threads take turns on processors that the
+ * program wants. So the pause becomes longer where little came, and shorter before a ring is full.
+ */
+#define PAUSE_MIN 1000000L
+#define PAUSE_MAX 10000000L
+#define LITTLE    (RING_SIZE / 16)
+#define MUCH      (RING_SIZE / 4)
 
 uint64_t tap_ticks(void)
 {
@@ -56,28 +61,49 @@ static void calibrate(struct tap *tap)
 			   (double)(tap_ticks() - tap->base_tsc);
 }
 
-static bool has_something(const struct ring *ring)
+static uint64_t held_bytes(const struct ring *ring)
 {
-	return atomic_load_explicit(&ring->header->head, memory_order_relaxed) !=
+	return atomic_load_explicit(&ring->header->head, memory_order_relaxed) -
 	       atomic_load_explicit(&ring->header->tail, memory_order_relaxed);
+}
+
+/* Of the ring that holds most. */
+static uint64_t most_held(struct tap *tap)
+{
+	uint64_t most = 0, held;
+
+	pthread_mutex_lock(&tap->lock);
+	for (const struct ring *ring = tap->rings; ring; ring = ring->next) {
+		held = held_bytes(ring);
+		most = held > most ? held : most;
+	}
+	pthread_mutex_unlock(&tap->lock);
+	return most;
+}
+
+static long next_pause(long pause, uint64_t held)
+{
+	if (held > MUCH)
+		pause = held > 2 * MUCH ? PAUSE_MIN : pause / 2;
+	else if (held < LITTLE)
+		pause *= 2;
+	if (pause < PAUSE_MIN)
+		return PAUSE_MIN;
+	return pause < PAUSE_MAX ? pause : PAUSE_MAX;
 }
 
 /* The tracer waits for stops, and the agents make none: somebody has to tell it of their records. */
 static void *ticker_main(void *ctx)
 {
-	struct timespec nap = { .tv_nsec = IDLE_NS };
+	struct timespec nap = { .tv_nsec = PAUSE_MAX };
 	struct tap *tap = ctx;
-	bool any;
+	uint64_t held;
 
 	while (!atomic_load(&tap->ended)) {
 		nanosleep(&nap, NULL);
-		pthread_mutex_lock(&tap->lock);
-		any = false;
-		for (const struct ring *ring = tap->rings; ring; ring = ring->next)
-			any |= has_something(ring);
-		pthread_mutex_unlock(&tap->lock);
-		nap.tv_nsec = any ? BUSY_NS : IDLE_NS;
-		if (any)
+		held = most_held(tap);
+		nap.tv_nsec = next_pause(nap.tv_nsec, held);
+		if (held)
 			tracer_kick(tap->tracer);
 	}
 	return NULL;
