@@ -113,6 +113,24 @@ void audit_adopt(struct capture *capture, struct task *task, int fd, struct sock
 		emit_loss(capture, task, "before-attach", fd, sock, before, 0);
 }
 
+/* Bytes of that direction which the kernel has counted and we have not. */
+static uint64_t missing_of(const struct sock *sock, const struct audit_counts *counts,
+			   enum event_dir dir)
+{
+	uint64_t ours = sock->audit.base[dir] + sock->moved[dir], theirs = counts->bytes[dir];
+	uint64_t missing = theirs > ours ? theirs - ours : 0;
+
+	return missing >= 1ULL << 62 || (counts->vague && missing <= 1) ? 0 : missing;
+}
+
+void audit_seal(struct task *task, int fd, struct sock *sock, enum event_dir dir)
+{
+	struct audit_counts counts;
+
+	if (sock->audit.begun && !sock->info.ktls[dir] && ask(task, fd, sock, &counts))
+		sock->audit.sealed[dir] = missing_of(sock, &counts, dir);
+}
+
 void audit_close(struct task *task, int fd, struct sock *sock)
 {
 	if (sock->audit.begun && ask(task, fd, sock, &sock->audit.final))
@@ -121,13 +139,9 @@ void audit_close(struct task *task, int fd, struct sock *sock)
 
 static uint64_t unseen(const struct sock *sock, enum event_dir dir)
 {
-	const struct audit *audit = &sock->audit;
-	uint64_t ours = audit->base[dir] + sock->moved[dir], theirs = audit->final.bytes[dir];
-	uint64_t missing = theirs > ours ? theirs - ours : 0;
-
-	if (sock->ktls[dir] || missing >= 1ULL << 62 || (audit->final.vague && missing <= 1))
-		return 0;
-	return missing;
+	/* How many records the plaintext became, only the kernel knows. */
+	return sock->info.ktls[dir] ? sock->audit.sealed[dir]
+				    : missing_of(sock, &sock->audit.final, dir);
 }
 
 void audit_end(struct capture *capture, struct task *task, int fd, struct sock *sock)

@@ -4,13 +4,18 @@
 #include "base/own.h"
 
 #include <errno.h>
+#include <linux/tls.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#ifndef SOL_TLS
+#define SOL_TLS 282
+#endif
 #ifndef IPPROTO_MPTCP
 #define IPPROTO_MPTCP 262
 #endif
@@ -164,6 +169,26 @@ static void ask_peer(int fd, struct sock_info *info)
 	info->cred = (struct event_cred){ cred.pid, cred.uid, cred.gid };
 }
 
+/* With the head of the keys' structure alone, as we do not want the keys: net/tls/tls_main.c. */
+static bool has_keys(int fd, int option)
+{
+	struct tls_crypto_info info;
+	socklen_t len = sizeof(info);
+
+	return !getsockopt(fd, SOL_TLS, option, &info, &len);
+}
+
+static void ask_tls(int fd, struct sock_info *info)
+{
+	char name[16] = ""; /* TCP_ULP_NAME_MAX */
+	socklen_t len = sizeof(name) - 1;
+
+	if (getsockopt(fd, IPPROTO_TCP, TCP_ULP, name, &len) || strcmp(name, "tls"))
+		return;
+	info->ktls[DIR_OUT] = has_keys(fd, TLS_TX);
+	info->ktls[DIR_IN] = has_keys(fd, TLS_RX);
+}
+
 int sock_ask(int fd, struct sock_info *ret_info)
 {
 	struct sock_info info = { 0 };
@@ -187,6 +212,8 @@ int sock_ask(int fd, struct sock_info *ret_info)
 	ask_addresses(fd, &info);
 	if (info.family == FAMILY_UNIX && info.remote.len)
 		ask_peer(fd, &info);
+	if (info.proto == PROTO_TCP && info.remote.len)
+		ask_tls(fd, &info);
 	*ret_info = info;
 	return 0;
 }
