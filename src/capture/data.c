@@ -214,12 +214,15 @@ static void settle(struct task *task, struct sock *sock, int fd)
 static void fill_ends(struct capture *capture, struct event_data *data, struct sock *sock, int fd,
 		      const struct addr *addr)
 {
+	bool own_peer;
+
 	data->fd = fd;
 	data->conn = sock->path ? 0 : sock_conn(capture, sock);
 	data->proto = sock->info.proto;
 	data->local = sock->info.local;
-	data->remote =
-		event_proto_is_datagram(data->proto) && addr->len ? *addr : sock->info.remote;
+	/* One SCTP socket can have many peers. */
+	own_peer = event_proto_is_datagram(data->proto) || data->proto == PROTO_SCTP;
+	data->remote = own_peer && addr->len ? *addr : sock->info.remote;
 }
 
 /* What TLS says itself (alerts, tickets, new keys) is not the program's plaintext. */

@@ -202,12 +202,12 @@ int sock_ask(int fd, struct sock_info *ret_info)
 	if (!S_ISSOCK(st.st_mode))
 		return -ENOTSOCK;
 	info.inode = st.st_ino;
-	/* SO_COOKIE: Linux 4.12. */
-	if (!getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &len))
-		info.cookie = cookie;
 	domain = int_option(fd, SO_DOMAIN);
 	info.family = sock_family(domain);
 	info.proto = sock_proto(domain, int_option(fd, SO_TYPE), int_option(fd, SO_PROTOCOL));
+	/* SO_COOKIE: Linux 4.12. What is accepted by MPTCP has its listener's (seen on 6.18). */
+	if (info.proto != PROTO_MPTCP && !getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &len))
+		info.cookie = cookie;
 	info.listening = int_option(fd, SO_ACCEPTCONN) != 0;
 	ask_addresses(fd, &info);
 	if (info.family == FAMILY_UNIX && info.remote.len)

@@ -20,7 +20,7 @@ import tempfile
 FAILED = 125
 # What the root needs; the rest is loaded when the kernel or a test asks for it.
 NEEDED = ["virtio_pci", "9pnet_virtio", "9p", "overlay"]
-WANTED = ["tls", "sctp", "udp_diag", "tcp_diag", "unix_diag"]
+WANTED = ["tls", "sctp", "dccp_ipv4", "udp_diag", "tcp_diag", "unix_diag"]
 
 INIT = """#!/bin/busybox sh
 /bin/busybox --install -s /bin
