@@ -36,6 +36,7 @@ struct audit_counts {
 struct audit {
 	bool begun, ended;
 	uint64_t base[DIRS];   /* the kernel's count where ours began */
+	uint64_t base_sent;    /* … without a SYN */
 	uint64_t sealed[DIRS]; /* unseen before the kernel began to encrypt */
 	struct audit_counts final;
 };

@@ -175,8 +175,9 @@ void data_failed(struct capture *capture, struct task *task);
 
 /* audit.c */
 void audit_begin(struct sock *sock, bool active);
-/* A connection that was there before us: a loss where bytes were moved on it. */
-void audit_adopt(struct capture *capture, struct task *task, int fd, struct sock *sock);
+/* A connection that was there before we met it: a loss where bytes were moved on it. */
+void audit_adopt(struct capture *capture, struct task *task, int fd, struct sock *sock,
+		 const char *reason);
 /* From here on the kernel encrypts what goes this way, and its count is no longer that of our bytes. */
 void audit_seal(struct task *task, int fd, struct sock *sock, enum event_dir dir);
 /* The last descriptor is about to be closed: what does the kernel say? */
