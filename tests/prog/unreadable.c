@@ -38,6 +38,5 @@ int main(void)
 	from = conn_of("from", fds[0]);
 	to = conn_of("to", fds[1]);
 	send_device("/dev/urandom");
-	send_device("/dev/zero");
 	return 0;
 }
