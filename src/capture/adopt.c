@@ -74,17 +74,34 @@ static void found(struct capture *capture, struct task *task, int fd, struct soc
 {
 	/* It was known, and its descriptors were closed as far as we could see. */
 	bool again = sock->conn != 0;
+	/* A ring has accepted it, or connected it, and moved what there is. */
+	bool by_ring = cproc_of(task)->ring && !sock->hidden && !task->proc->attached;
 
 	sock->hidden = false;
 	emit_socket(capture, task, SOCKET_FOUND, fd, sock, 0);
 	if (!again)
-		audit_adopt(capture, task, fd, sock);
+		audit_adopt(capture, task, fd, sock, by_ring ? "unseen" : "before-attach");
 }
 
 /* When the descriptors were looked at, another thread may have been closing this one. */
 static bool is_still(const struct task *task, int fd, const struct sock *sock)
 {
 	return !sock->info.inode || proc_socket_inode(task->tid, fd) == (int64_t)sock->info.inode;
+}
+
+/* A ring closes descriptors and makes others of the same number, which no call shows. */
+static void renumbered(struct capture *capture, struct task *task, int fd)
+{
+	struct fdtable *fds = cproc_of(task)->fds;
+	struct sock *sock = NULL;
+	enum fd_state state = fdtable_find(fds, fd, &sock);
+	int64_t inode;
+
+	if (state == FD_UNKNOWN || (state == FD_SOCKET && !sock->info.inode))
+		return;
+	inode = proc_socket_inode(task->tid, fd);
+	if (state == FD_OTHER ? inode > 0 : inode != (int64_t)sock->info.inode)
+		descriptor_released(capture, task, fd, fdtable_forget(fds, fd));
 }
 
 struct sock *descriptor_sock(struct capture *capture, struct task *task, int fd)
@@ -95,6 +112,8 @@ struct sock *descriptor_sock(struct capture *capture, struct task *task, int fd)
 	bool is_new;
 	int result;
 
+	if (cproc_of(task)->ring)
+		renumbered(capture, task, fd);
 	switch (fdtable_find(fds, fd, &sock)) {
 	case FD_SOCKET:
 		if (!sock->hidden)
@@ -155,20 +174,39 @@ void descriptor_closing(struct capture *capture, struct task *task, int fd)
 {
 	struct sock *sock = NULL;
 
-	(void)capture;
+	/* What a ring has made is met at its end at the latest. */
+	if (cproc_of(task)->ring)
+		descriptor_sock(capture, task, fd);
 	if (fdtable_find(cproc_of(task)->fds, fd, &sock) == FD_SOCKET && sock->fds == 1)
 		audit_close(task, fd, sock);
+}
+
+struct meeting {
+	struct capture *capture;
+	struct task *task;
+};
+
+static void meet(void *ctx, int fd)
+{
+	struct meeting *meeting = ctx;
+
+	descriptor_sock(meeting->capture, meeting->task, fd);
 }
 
 /* A socket that has all its descriptors in this table loses them all at once. */
 void table_closing(struct capture *capture, struct task *task)
 {
 	struct fdtable *table = cproc_of(task)->fds;
+	struct meeting meeting = { capture, task };
 	struct sock *sock = NULL;
 	size_t count = 0;
-	int *fds auto_free = table->refs == 1 ? fdtable_sockets(table, &count) : NULL;
+	int *fds auto_free = NULL;
 
-	(void)capture;
+	if (table->refs != 1)
+		return;
+	if (cproc_of(task)->ring)
+		proc_each(task->tid, "fd", meet, &meeting);
+	fds = fdtable_sockets(table, &count);
 	for (size_t i = 0; i < count; i++)
 		if (fdtable_find(table, fds[i], &sock) == FD_SOCKET &&
 		    sock->fds == fdtable_count(table, sock))

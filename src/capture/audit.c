@@ -99,7 +99,8 @@ void audit_begin(struct sock *sock, bool active)
 	memset(sock->moved, 0, sizeof(sock->moved));
 }
 
-void audit_adopt(struct capture *capture, struct task *task, int fd, struct sock *sock)
+void audit_adopt(struct capture *capture, struct task *task, int fd, struct sock *sock,
+		 const char *reason)
 {
 	struct audit_counts counts;
 	uint64_t before;
@@ -107,10 +108,45 @@ void audit_adopt(struct capture *capture, struct task *task, int fd, struct sock
 	if (!ask(task, fd, sock, &counts))
 		return;
 	before = counts.bytes[DIR_IN] + counts.sent;
+	/* Whether it has sent a SYN is not known: what is more than data is taken for a FIN. */
+	if (counts.vague && counts.bytes[DIR_IN] && counts.bytes[DIR_OUT] > counts.sent)
+		before--;
 	sock->audit = (struct audit){ .begun = true };
 	memcpy(sock->audit.base, counts.bytes, sizeof(counts.bytes));
+	sock->audit.base_sent = counts.sent;
 	if (before)
-		emit_loss(capture, task, "before-attach", fd, sock, before, 0);
+		emit_loss(capture, task, reason, fd, sock, before, 0);
+}
+
+/*
+ * Our FIN was acknowledged: more than data and a SYN was. Then the peer's was received, too, but for a
+ * reset in the moment between.
+ */
+static bool ends_in_order(const struct sock *sock, const struct audit_counts *counts)
+{
+	uint64_t syn = sock->audit.base[DIR_OUT] - sock->audit.base_sent;
+
+	return counts->bytes[DIR_OUT] > counts->sent + syn;
+}
+
+/* Bytes of that direction which the kernel has counted and we have not. */
+static uint64_t missing_of(const struct sock *sock, const struct audit_counts *counts,
+			   enum event_dir dir)
+{
+	uint64_t ours = sock->audit.base[dir] + sock->moved[dir], theirs = counts->bytes[dir];
+	uint64_t missing = theirs > ours ? theirs - ours : 0;
+
+	if (missing >= 1ULL << 62 || (counts->vague && missing <= 1))
+		return 0;
+	return missing - (counts->vague && missing && ends_in_order(sock, counts));
+}
+
+void audit_seal(struct task *task, int fd, struct sock *sock, enum event_dir dir)
+{
+	struct audit_counts counts;
+
+	if (sock->audit.begun && !sock->info.ktls[dir] && ask(task, fd, sock, &counts))
+		sock->audit.sealed[dir] = missing_of(sock, &counts, dir);
 }
 
 void audit_close(struct task *task, int fd, struct sock *sock)
@@ -121,13 +157,9 @@ void audit_close(struct task *task, int fd, struct sock *sock)
 
 static uint64_t unseen(const struct sock *sock, enum event_dir dir)
 {
-	const struct audit *audit = &sock->audit;
-	uint64_t ours = audit->base[dir] + sock->moved[dir], theirs = audit->final.bytes[dir];
-	uint64_t missing = theirs > ours ? theirs - ours : 0;
-
-	if (sock->ktls[dir] || missing >= 1ULL << 62 || (audit->final.vague && missing <= 1))
-		return 0;
-	return missing;
+	/* How many records the plaintext became, only the kernel knows. */
+	return sock->info.ktls[dir] ? sock->audit.sealed[dir]
+				    : missing_of(sock, &sock->audit.final, dir);
 }
 
 void audit_end(struct capture *capture, struct task *task, int fd, struct sock *sock)

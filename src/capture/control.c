@@ -3,8 +3,13 @@
 #include "capture/message.h"
 #include "tracer/mem.h"
 
+#include <linux/tls.h>
 #include <string.h>
 #include <sys/socket.h>
+
+#ifndef SOL_TLS
+#define SOL_TLS 282
+#endif
 
 /* More than any kernel hands out: descriptors, credentials, time stamps, packet information. */
 #define CONTROL_MAX (64U << 10)
@@ -41,6 +46,8 @@ static void read_message(struct control *control, int32_t level, int32_t type, c
 {
 	int32_t cred[3]; /* struct ucred: pid, uid, gid */
 
+	if (level == SOL_TLS && (type == TLS_SET_RECORD_TYPE || type == TLS_GET_RECORD_TYPE) && len)
+		control->record = data[0];
 	if (level != SOL_SOCKET)
 		return;
 	if (type == SCM_RIGHTS) {

@@ -20,6 +20,9 @@
 /* Of one sendmmsg, what is copied at the entry; the rest at the exit. */
 #define BATCH_COPY_MAX (1U << 20)
 
+/* TLS's type of records that carry what the program sends: RFC 8446, 5.1. */
+#define RECORD_APPLICATION 23
+
 void open_call_done(struct capture *capture, struct task *task)
 {
 	struct open_call *open = &ctask_of(task)->open;
@@ -211,25 +214,37 @@ static void settle(struct task *task, struct sock *sock, int fd)
 static void fill_ends(struct capture *capture, struct event_data *data, struct sock *sock, int fd,
 		      const struct addr *addr)
 {
+	bool own_peer;
+
 	data->fd = fd;
 	data->conn = sock->path ? 0 : sock_conn(capture, sock);
 	data->proto = sock->info.proto;
 	data->local = sock->info.local;
-	data->remote =
-		event_proto_is_datagram(data->proto) && addr->len ? *addr : sock->info.remote;
-	if (sock->ktls[data->dir]) {
-		data->layer = LAYER_PLAIN;
-		data->flags |= FLAG_KTLS;
-	}
+	/* One SCTP socket can have many peers. */
+	own_peer = event_proto_is_datagram(data->proto) || data->proto == PROTO_SCTP;
+	data->remote = own_peer && addr->len ? *addr : sock->info.remote;
+}
+
+/* What TLS says itself (alerts, tickets, new keys) is not the program's plaintext. */
+static void seal(struct event_data *data, struct sock *sock, uint8_t record)
+{
+	if (!sock->info.ktls[data->dir])
+		return;
+	data->flags |= FLAG_KTLS;
+	if (record && record != RECORD_APPLICATION)
+		return;
+	data->layer = LAYER_PLAIN;
+	sock->plain_seen = true;
 }
 
 void data_place(struct capture *capture, struct task *task, struct event *event, struct sock *sock,
-		int fd, const struct addr *addr)
+		int fd, const struct addr *addr, uint8_t record)
 {
 	settle(task, sock, fd);
 	fill_ends(capture, &event->data, sock, fd, addr);
+	seal(&event->data, sock, record);
 	sock->moved[event->data.dir] += event_moved(event);
-	if (capture->probes && event->data.proto == PROTO_TCP)
+	if (capture->probes && event->data.proto == PROTO_TCP && !(event->data.flags & FLAG_KTLS))
 		plain_look_at_wire(task, event, sock, fd);
 }
 
@@ -240,7 +255,8 @@ void data_emit(struct capture *capture, struct task *task, struct event *event,
 
 	emit_stamp(event, task);
 	event->data.dur = clock_monotonic() - task->call.entered;
-	data_place(capture, task, event, open->sock, open->fd, &message->addr);
+	data_place(capture, task, event, open->sock, open->fd, &message->addr,
+		   message->control.record);
 	plain_bind_call(capture, task, open->sock, open->fd, event->data.dir);
 	stack_add(capture, task, event);
 	capture->totals.calls_stop++;

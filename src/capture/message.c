@@ -60,6 +60,12 @@ static uint32_t flags_of_call(const struct message_call *call)
 	       (call->flags & MSG_ERRQUEUE ? FLAG_ERRQUEUE : 0U);
 }
 
+/* Reading 0 bytes is one of a stream; what the error queue tells (MSG_ZEROCOPY) seldom has any. */
+static bool is_end(const struct message_call *call, const struct event *event)
+{
+	return call->is_stream && !(event->data.flags & FLAG_ERRQUEUE);
+}
+
 /* Gives back what a copy made for a large request has too much. */
 static struct event *fit(struct event *event, const struct message *message,
 			 const struct message_call *call, uint64_t len)
@@ -117,7 +123,7 @@ struct event *message_event_in(struct message *message, const struct task *task,
 		event->data.flags |= FLAG_TRUNC;
 	if (message->flags & MSG_ERRQUEUE)
 		event->data.flags |= FLAG_ERRQUEUE;
-	if (!ret && total && call->is_stream)
+	if (!ret && total && is_end(call, event))
 		event->data.flags |= FLAG_EOF;
 	/* What was only looked at is not lost. */
 	*ret_missing = event->data.flags & FLAG_PEEK ? 0 : want - event->data.captured;
@@ -132,7 +138,7 @@ struct event *message_event_bytes(const struct message *message, const struct me
 	event->data.len = ret;
 	event->data.captured = message_kept(call, ret);
 	event->data.flags = flags_of_call(call);
-	if (!ret && call->dir == DIR_IN && call->is_stream)
+	if (!ret && call->dir == DIR_IN && is_end(call, event))
 		event->data.flags |= FLAG_EOF;
 	return event;
 }

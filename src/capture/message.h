@@ -18,6 +18,7 @@ struct control {
 	uint32_t fd_count;
 	bool has_cred;
 	struct event_cred cred;
+	uint8_t record; /* kernel TLS: the record's type; 0: none is given */
 };
 
 struct message {

@@ -46,9 +46,11 @@ static bool setsockopt_enter(struct capture *capture, struct task *task)
 		return false;
 	open->fd = (int)task->call.args[0];
 	sock = descriptor_sock(capture, task, open->fd);
-	if (sock)
-		open->sock = sock_get(sock);
-	return sock != NULL;
+	if (!sock)
+		return false;
+	open->sock = sock_get(sock);
+	audit_seal(task, open->fd, sock, option == TLS_TX ? DIR_OUT : DIR_IN);
+	return true;
 }
 
 static void setsockopt_exit(struct capture *capture, struct task *task)
@@ -59,7 +61,7 @@ static void setsockopt_exit(struct capture *capture, struct task *task)
 	if (task->call.ret < 0)
 		return;
 	if (level == SOL_TLS)
-		open->sock->ktls[option == TLS_TX ? DIR_OUT : DIR_IN] = true;
+		open->sock->info.ktls[option == TLS_TX ? DIR_OUT : DIR_IN] = true;
 	else
 		emit_note(
 			capture, task,

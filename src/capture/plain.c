@@ -313,7 +313,7 @@ static void on_data(void *ctx, struct task *task, const struct probe_call *call)
 	capture_ensure(capture, task);
 	session = find_session(capture, task, call, dir);
 	/* With kernel TLS the system call has told it. */
-	if (session && session->sock && session->sock->ktls[dir])
+	if (session && session->sock && session->sock->info.ktls[dir])
 		return;
 	event = message_event_bytes(&message, &shape, call->len);
 	missing = event->data.captured;

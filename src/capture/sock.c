@@ -4,13 +4,18 @@
 #include "base/own.h"
 
 #include <errno.h>
+#include <linux/tls.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#ifndef SOL_TLS
+#define SOL_TLS 282
+#endif
 #ifndef IPPROTO_MPTCP
 #define IPPROTO_MPTCP 262
 #endif
@@ -164,6 +169,26 @@ static void ask_peer(int fd, struct sock_info *info)
 	info->cred = (struct event_cred){ cred.pid, cred.uid, cred.gid };
 }
 
+/* With the head of the keys' structure alone, as we do not want the keys: net/tls/tls_main.c. */
+static bool has_keys(int fd, int option)
+{
+	struct tls_crypto_info info;
+	socklen_t len = sizeof(info);
+
+	return !getsockopt(fd, SOL_TLS, option, &info, &len);
+}
+
+static void ask_tls(int fd, struct sock_info *info)
+{
+	char name[16] = ""; /* TCP_ULP_NAME_MAX */
+	socklen_t len = sizeof(name) - 1;
+
+	if (getsockopt(fd, IPPROTO_TCP, TCP_ULP, name, &len) || strcmp(name, "tls"))
+		return;
+	info->ktls[DIR_OUT] = has_keys(fd, TLS_TX);
+	info->ktls[DIR_IN] = has_keys(fd, TLS_RX);
+}
+
 int sock_ask(int fd, struct sock_info *ret_info)
 {
 	struct sock_info info = { 0 };
@@ -177,16 +202,18 @@ int sock_ask(int fd, struct sock_info *ret_info)
 	if (!S_ISSOCK(st.st_mode))
 		return -ENOTSOCK;
 	info.inode = st.st_ino;
-	/* SO_COOKIE: Linux 4.12. */
-	if (!getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &len))
-		info.cookie = cookie;
 	domain = int_option(fd, SO_DOMAIN);
 	info.family = sock_family(domain);
 	info.proto = sock_proto(domain, int_option(fd, SO_TYPE), int_option(fd, SO_PROTOCOL));
+	/* SO_COOKIE: Linux 4.12. What is accepted by MPTCP has its listener's (seen on 6.18). */
+	if (info.proto != PROTO_MPTCP && !getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &len))
+		info.cookie = cookie;
 	info.listening = int_option(fd, SO_ACCEPTCONN) != 0;
 	ask_addresses(fd, &info);
 	if (info.family == FAMILY_UNIX && info.remote.len)
 		ask_peer(fd, &info);
+	if (info.proto == PROTO_TCP && info.remote.len)
+		ask_tls(fd, &info);
 	*ret_info = info;
 	return 0;
 }

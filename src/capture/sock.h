@@ -23,6 +23,7 @@ struct sock_info {
 	bool listening;
 	bool has_cred;
 	struct event_cred cred; /* SO_PEERCRED, of connected unix sockets */
+	bool ktls[DIRS];        /* the kernel encrypts: what is moved is plaintext */
 };
 
 /* The kernel's count of a TCP socket's bytes, and what it is compared with; audit.c. */
@@ -34,7 +35,9 @@ struct audit_counts {
 
 struct audit {
 	bool begun, ended;
-	uint64_t base[DIRS]; /* the kernel's count where ours began */
+	uint64_t base[DIRS];   /* the kernel's count where ours began */
+	uint64_t base_sent;    /* … without a SYN */
+	uint64_t sealed[DIRS]; /* unseen before the kernel began to encrypt */
 	struct audit_counts final;
 };
 
@@ -47,7 +50,6 @@ struct sock {
 	unsigned int fds;       /* descriptors in traced processes */
 	bool connecting;        /* connect() said EINPROGRESS */
 	bool settled;           /* both ends are known as far as they will be */
-	bool ktls[DIRS];        /* the kernel encrypts: what is moved is plaintext */
 	bool zerocopy;          /* has received by TCP_ZEROCOPY_RECEIVE */
 	bool tls;               /* a ClientHello was seen, with client_random */
 	bool plain_seen;

@@ -163,9 +163,12 @@ uint64_t sock_conn(struct capture *capture, struct sock *sock);
 void open_call_done(struct capture *capture, struct task *task);
 struct message_call data_call(const struct capture *capture, const struct task *task,
 			      const struct sock *sock);
-/* Fills in where a data event belongs, and counts its bytes; addr is the message's own, if it has one. */
+/*
+ * Fills in where a data event belongs, and counts its bytes; addr is the message's own, if it has one,
+ * record the type that the call gave or got for kernel TLS, else 0.
+ */
 void data_place(struct capture *capture, struct task *task, struct event *event, struct sock *sock,
-		int fd, const struct addr *addr);
+		int fd, const struct addr *addr, uint8_t record);
 /* Completes and emits a data event of the task's call on open.sock; a loss too if bytes are missing. */
 void data_emit(struct capture *capture, struct task *task, struct event *event,
 	       const struct message *message, uint64_t missing, const char *reason);
@@ -174,8 +177,11 @@ void data_failed(struct capture *capture, struct task *task);
 
 /* audit.c */
 void audit_begin(struct sock *sock, bool active);
-/* A connection that was there before us: a loss where bytes were moved on it. */
-void audit_adopt(struct capture *capture, struct task *task, int fd, struct sock *sock);
+/* A connection that was there before we met it: a loss where bytes were moved on it. */
+void audit_adopt(struct capture *capture, struct task *task, int fd, struct sock *sock,
+		 const char *reason);
+/* From here on the kernel encrypts what goes this way, and its count is no longer that of our bytes. */
+void audit_seal(struct task *task, int fd, struct sock *sock, enum event_dir dir);
 /* The last descriptor is about to be closed: what does the kernel say? */
 void audit_close(struct task *task, int fd, struct sock *sock);
 /* Nothing more can come: a loss where the kernel has moved more than we have seen. */

@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 struct transfer {
@@ -79,6 +80,14 @@ static int64_t position_of(const struct task *task, int fd)
 	return position;
 }
 
+/* What devices and /proc say to us is not what they said to the program. */
+static bool is_stored(int fd)
+{
+	struct stat st;
+
+	return !fstat(fd, &st) && (S_ISBLK(st.st_mode) || (S_ISREG(st.st_mode) && st.st_size > 0));
+}
+
 static bool sendfile_enter(struct capture *capture, struct task *task)
 {
 	const uint64_t *args = task->call.args;
@@ -88,7 +97,9 @@ static bool sendfile_enter(struct capture *capture, struct task *task)
 		return false;
 	transfer = transfer_new(&ctask_of(task)->open);
 	transfer->side = descriptor_open(task, (int)args[1]);
-	transfer->position = args[2] ? read_offset(task, args[2]) : position_of(task, (int)args[1]);
+	if (is_stored(transfer->side))
+		transfer->position =
+			args[2] ? read_offset(task, args[2]) : position_of(task, (int)args[1]);
 	return true;
 }
 

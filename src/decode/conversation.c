@@ -98,8 +98,7 @@ void conversation_feed(struct conversation *conversation, enum event_dir dir,
 {
 	struct channel *channel = &conversation->wire;
 
-	/* What the kernel encrypts is in clear here, although it is on the wire's layer. */
-	if (event->data.layer == LAYER_PLAIN || (event->data.flags & FLAG_KTLS))
+	if (event->data.layer == LAYER_PLAIN)
 		channel = plain_channel(conversation);
 	if (!channel->met)
 		channel->forced = forced_for(conversation->decode, &event->data);

@@ -322,6 +322,9 @@ static void add_data(struct streams *streams, const struct event *event)
 			tell_end(streams, end, data->dir, event);
 		return;
 	}
+	/* What TLS says over kernel TLS: neither what went over the wire nor the program's. */
+	if (data->layer == LAYER_WIRE && data->flags & FLAG_KTLS)
+		return;
 	if ((data->captured || end->stream.datagram) && streams->ops.bytes)
 		streams->ops.bytes(streams->ctx, &end->stream, event);
 	end->stream.moved[data->layer][data->dir] += data->captured;

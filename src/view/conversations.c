@@ -156,7 +156,7 @@ static void on_bytes(void *ctx, struct stream *stream, const struct event *event
 	struct conversation *conversation = conversation_of(ctx, stream);
 	struct talk *talk = stream->user;
 	const struct event_data *data = &event->data;
-	bool plain = data->layer == LAYER_PLAIN || data->flags & FLAG_KTLS;
+	bool plain = data->layer == LAYER_PLAIN;
 
 	talk->plain |= plain;
 	talk->facts.bytes[plain ? LAYER_PLAIN : LAYER_WIRE][data->dir] += data->captured;

@@ -204,6 +204,34 @@ class Outputs(Case):
         self.assertEqual(status, 7)
         self.complete(events(self.read("piped")))
 
+    def test_drop(self):
+        """An output that takes nothing: the program goes on, and all that is not kept is counted."""
+        count, gate = 20000, self.path("gate")
+        os.mkfifo(gate)
+        process = subprocess.Popen(
+            [IOTRACE, "--drop", "--queue", "64k", "-f", "jsonl",
+             "-o", "|read go < %s; cat > %s" % (gate, self.path("kept")),
+             "--", TALK, "talk", str(count), "7"],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        # It says so when it has moved everything; only then the output goes on.
+        self.assertEqual(process.stdout.readline(), b"said on standard output\n")
+        with open(gate, "w", encoding="utf-8") as file:
+            file.write("go\n")
+        stderr = process.communicate(timeout=LIMIT)[1]
+        self.assertEqual(process.returncode, 7, stderr)
+        lines = events(self.read("kept"))
+        losses = [e for e in lines if e["type"] == "loss"]
+        self.assertEqual({e["reason"] for e in losses}, {"queue-full"}, losses)
+        self.assertIn(b"queue-full", stderr)
+        self.assertEqual([e["seq"] for e in lines], list(range(1, len(lines) + 1)))
+        data = [e for e in lines if e["type"] == "data"]
+        self.assertLess(len(data), 2 * count)
+        self.assertEqual(len(data) + sum(e["calls"] for e in losses), 2 * count)
+        self.assertEqual(sum(e["len"] for e in data) + sum(e["bytes"] for e in losses),
+                         2 * len(said(count)))
+        self.assertEqual(lines[-1]["loss"], {"bytes": sum(e["bytes"] for e in losses),
+                                             "calls": sum(e["calls"] for e in losses)})
+
     def test_unwritable(self):
         for name in ("/nonexistent/directory/x.jsonl", self.directory.name):
             self.refused(self.talk("-o", name), name)

@@ -137,12 +137,17 @@ def status_of(pid):
         return dict(line.rstrip("\n").split(":\t", 1) for line in file if ":\t" in line)
 
 
+def await_stop(process, until):
+    # One that skips has ended.
+    while status_of(process.pid)["State"][0] not in "TZ":
+        require(time.monotonic() < until, "it does not stop")
+        time.sleep(0.001)
+
+
 def attach(argv, process, arguments):
     """Traces a process that is stopped, and lets it go on. Returns iotrace, running."""
     until = time.monotonic() + arguments.limit
-    while status_of(process.pid)["State"][0] != "T":
-        require(time.monotonic() < until, "it does not stop")
-        time.sleep(0.001)
+    await_stop(process, until)
     tracer = subprocess.Popen(argv + ["-p", str(process.pid)], stdin=subprocess.DEVNULL,
                               stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
                               start_new_session=True)
@@ -183,7 +188,7 @@ def run(argv, arguments, stderr, tracer_argv=None):
             peer.in_child()
 
     process = subprocess.Popen(
-        (WAITING if tracer_argv else []) + argv, env=env, stdin=subprocess.DEVNULL, stdout=writer, stderr=stderr,
+        (WAITING if tracer_argv and not arguments.late else []) + argv, env=env, stdin=subprocess.DEVNULL, stdout=writer, stderr=stderr,
         start_new_session=True, preexec_fn=prepare, close_fds=True, pass_fds=keep)
     os.close(writer)
     if peer:
@@ -191,6 +196,9 @@ def run(argv, arguments, stderr, tracer_argv=None):
     timer = threading.Timer(arguments.limit, kill_all, [process])
     timer.start()
     tracer = attach(tracer_argv, process, arguments) if tracer_argv else None
+    if arguments.late and not tracer_argv:
+        await_stop(process, time.monotonic() + arguments.limit)
+        os.kill(process.pid, signal.SIGCONT)
     # To the end of the last process that has it, not only of the first one.
     with os.fdopen(reader, "rb") as lines:
         output = lines.read()
@@ -578,6 +586,8 @@ def parse_arguments():
     parser.add_argument("--before", action="store_true", help="1234 bytes moved on it before")
     parser.add_argument("--attach", action="store_true",
                         help="iotrace does not start the program, but attaches to it")
+    parser.add_argument("--late", action="store_true",
+                        help="when the program has stopped itself, not before it begins")
     parser.add_argument("--i386", action="store_true", help="it is a 32-bit program")
     parser.add_argument("--deny", metavar="CALL[,CALL]",
                         help="iotrace may not make these calls, as in a container")

@@ -268,7 +268,7 @@ static void scribbled(void)
 {
 	struct ring_header *header = (struct ring_header *)RING_HEADER;
 
-	settings("'types':[],'may_lose':true,'tap':40,'stderr':'lost'");
+	settings("'types':[],'may_lose':true,'tap':40,'stderr':'overwritten'");
 	want("'type':'end','loss':{'calls>=':1}");
 	pair_open(&pair, "0", "1");
 	talk_quietly(10);

@@ -76,12 +76,13 @@ def serve_nginx(test, traced, listen="listen {address};", names=("1", "16k", "1m
     return server, address(test.host, port)
 
 
-def serve_nginx_tls(test, traced):
+def serve_nginx_tls(test, traced, more=""):
     cert, key = tls.certificate(test)
     return serve_nginx(test, traced, f"""listen {{address}} ssl http2;
         ssl_certificate {cert};
         ssl_certificate_key {key};
-        ssl_protocols TLSv1.2 TLSv1.3;""")
+        ssl_protocols TLSv1.2 TLSv1.3;
+        {more}""")
 
 
 def serve_redis(test, traced, options=None):

@@ -97,7 +97,7 @@ static void parse_bytes(struct recorded *recorded, const char *line)
 {
 	struct step *step = add_step(recorded, STEP_BYTES, dir_of(line[0]));
 
-	step->layer = line[1] == 'p' ? LAYER_PLAIN : LAYER_WIRE;
+	step->layer = line[1] == 'p' || line[1] == 'k' ? LAYER_PLAIN : LAYER_WIRE;
 	step->flags = line[1] == 'k' ? FLAG_KTLS : 0;
 	if (sscanf(line + 1 + (line[1] != ' '), "%lu %lu", &step->seq, &step->time) != 2)
 		fail("seq and time were expected", line);

@@ -189,6 +189,8 @@ static void what_is_no_byte(void **state)
 	(void)state;
 	add_data(streams, &client, DIR_IN, 4, 4, FLAG_PEEK);
 	add_data(streams, &client, DIR_IN, 4, 4, FLAG_ERRQUEUE);
+	/* What TLS says over kernel TLS was not on the wire so. */
+	add_data(streams, &client, DIR_IN, 4, 4, FLAG_KTLS);
 	add_data(streams, &client, DIR_IN, 4, 4, FLAG_OOB);
 	expect(streams, "1+ 1<4@0");
 }

@@ -1,0 +1,54 @@
+/*
+ * TLS by a library that iotrace cannot look into: a note, and at the connection's end a loss of all that
+ * was moved. blind_library stands for the library; that of the records is enough which tells TLS.
+ */
+#include "expect.h"
+
+#include <netinet/in.h>
+#include <string.h>
+#include <unistd.h>
+
+int blind_library(void);
+
+/* A record with a ClientHello: RFC 8446, 5.1 and 4.1.2. */
+static const char hello[] = "\x16\x03\x01\x00\x46\x01\x00\x00\x42\x03\x03"
+			    "0123456789abcdef0123456789abcdef"
+			    "\x00\x00\x02\x13\x01\x01\x00\x00\x17................";
+
+int main(void)
+{
+	char got[sizeof(hello)];
+	struct conn from, to;
+	int fds[2], plain[2];
+
+	check(blind_library() == 1);
+	settings("'stderr':'cannot be seen.*no-plaintext'");
+	want("'type':'note','text~':'^plaintext of TLS in .*libmbedtls.* cannot be seen: iotrace "
+	     "has no "
+	     "probes'");
+	tcp_pair(AF_INET, fds);
+	from = conn_of("from", fds[0]);
+	to = conn_of("to", fds[1]);
+	check(write(fds[0], hello, sizeof(hello)) == sizeof(hello));
+	want_data(&from, fds[0], "write", hello, sizeof(hello), "");
+	check(read(fds[1], got, sizeof(got)) == sizeof(hello));
+	want_data(&to, fds[1], "read", hello, sizeof(hello), "");
+	check(write(fds[1], "answer", 6) == 6);
+	want_data(&to, fds[1], "write", "answer", 6, "");
+	check(read(fds[0], got, sizeof(got)) == 6);
+	want_data(&from, fds[0], "read", "answer", 6, "");
+	for (int i = 0; i < 2; i++) {
+		close(fds[i]);
+		want("'type':'loss','reason':'no-plaintext','conn':'%s','fd':%d,'bytes':%zu,'calls'"
+		     ":0",
+		     i ? "to" : "from", fds[i], sizeof(hello) + 6);
+	}
+	/* What is not TLS has lost nothing. */
+	tcp_pair(AF_INET, plain);
+	from = conn_of("plain", plain[0]);
+	check(write(plain[0], "in clear", 8) == 8);
+	want_data(&from, plain[0], "write", "in clear", 8, "");
+	close(plain[0]);
+	close(plain[1]);
+	return 0;
+}
