@@ -90,8 +90,9 @@ enum event_flag {
 	FLAG_TRUNC = 1U << 4,    /* the datagram was larger than the buffer */
 	FLAG_FILE = 1U << 5,     /* bytes read from the file or pipe side (sendfile, splice) */
 	FLAG_KTLS = 1U << 6,     /* the kernel encrypts: these bytes are plaintext */
+	FLAG_BEGUN = 1U << 7,    /* the function was under way when we came */
 };
-#define EVENT_FLAGS 7
+#define EVENT_FLAGS 8
 
 /* Strings with their NULs, one after the other, as /proc/PID/cmdline has them. */
 struct event_strings {

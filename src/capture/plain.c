@@ -321,7 +321,8 @@ static void on_data(void *ctx, struct task *task, const struct probe_call *call)
 	event->data.captured = copied > 0 ? (uint64_t)copied : 0;
 	missing -= event->data.captured;
 	event->data.layer = LAYER_PLAIN;
-	event->data.flags = call->row->peek ? FLAG_PEEK : 0;
+	event->data.flags =
+		(call->row->peek ? FLAG_PEEK : 0) | (call->begun_before ? FLAG_BEGUN : 0);
 	emit_stamp(event, task);
 	event->data.dur = clock_monotonic() - call->entered;
 	fill_ends(capture, &event->data, session);

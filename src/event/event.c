@@ -57,7 +57,7 @@ const char *const event_dir_names[DIRS] = { [DIR_OUT] = "out", [DIR_IN] = "in" }
 const char *const event_layer_names[LAYERS] = { [LAYER_WIRE] = "wire", [LAYER_PLAIN] = "plain" };
 
 const char *const event_flag_names[EVENT_FLAGS] = {
-	"peek", "oob", "eof", "errqueue", "trunc", "file", "ktls",
+	"peek", "oob", "eof", "errqueue", "trunc", "file", "ktls", "begun",
 };
 
 int event_name_find(const char *const *names, size_t count, const char *name, size_t len)

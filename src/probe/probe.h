@@ -23,7 +23,8 @@ struct probe_call {
 	uint64_t entered; /* CLOCK_MONOTONIC */
 	bool go;
 	bool begun_before; /* Go: it was under way when we came */
-	uint64_t sp;       /* then the session may be one of the words below this, in its frame */
+	uint64_t
+		sp; /* then, without a session, that is one of the words below this, in its frame */
 };
 
 struct probe_ops {

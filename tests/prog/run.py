@@ -56,7 +56,7 @@ ONLY_WANTED = {
     "socket": ["cred", "error"],
     "process": ["status", "signal"],
 }
-FLAGS = ["peek", "oob", "eof", "errqueue", "trunc", "file", "ktls"]
+FLAGS = ["peek", "oob", "eof", "errqueue", "trunc", "file", "ktls", "begun"]
 # Controls but for the newline, and what hides or turns text around.
 HIDDEN = re.compile("[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e"
                     "\u2060-\u206f\ufeff\ufff9-\ufffb]")

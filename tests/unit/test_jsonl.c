@@ -195,7 +195,7 @@ static void all_flags(void **state)
 	event->data.flags = (1U << EVENT_FLAGS) - 1;
 	text = written(event, NULL);
 	assert_non_null(strstr(text, "\"flags\":[\"peek\",\"oob\",\"eof\",\"errqueue\",\"trunc\","
-				     "\"file\",\"ktls\"]"));
+				     "\"file\",\"ktls\",\"begun\"]"));
 	free(text);
 }
 
