@@ -17,7 +17,7 @@ def client(test):
     for build in go_builds():
         _, target = serve_go_tls(test, build, False)
         for protocols, version in ways():
-            proxy = tls.Proxy(test, target, protocols, version)
+            proxy = tls.Proxy(test, target, protocols, version, may_leave=True)
             test.check_client(proxy, [f"{build}/client", f"https://{proxy.address}", COUNT,
                                       *PATHS])
 
@@ -44,7 +44,7 @@ def stacks(test):
 def large(test):
     build = go_builds()[0]
     _, target = serve_go_tls(test, build, False)
-    proxy = tls.Proxy(test, target)
+    proxy = tls.Proxy(test, target, may_leave=True)
     test.check_client(proxy, [f"{build}/client", f"https://{proxy.address}", 1, "/50000000"])
 
 

@@ -52,7 +52,7 @@ class Side:
         self.encrypted, self.waiting = ssl.MemoryBIO(), ssl.MemoryBIO()
         self.tls = context.wrap_bio(self.encrypted, self.waiting, server_side=server_side)
         self.pending = b""  # encrypted, taken from `waiting`
-        self.ended = self.closing = self.closed = False
+        self.ended = self.closing = self.closed = self.gone = False
 
     def to_send(self):
         return len(self.pending) + self.waiting.pending
@@ -67,6 +67,7 @@ class Side:
         if data:
             self.encrypted.write(data)
         else:
+            self.gone = True
             self.encrypted.write_eof()
 
     def send(self):
@@ -83,17 +84,22 @@ class Side:
             self.closed = True
 
     def handshake(self):
+        """False if the other end has closed its socket in the middle of it."""
         while True:
             try:
                 self.tls.do_handshake()
                 done = True
             except ssl.SSLWantReadError:
                 done = False
+            except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
+                if not self.gone:
+                    raise
+                return False
             while self.to_send():
                 select.select([], [self.sock], [], lib.PATIENCE)
                 self.send()
             if done:
-                return
+                return True
             select.select([self.sock], [], [], lib.PATIENCE)
             self.receive()
 
@@ -151,8 +157,10 @@ class Connection:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         left = Side(client, self.proxy.as_server, True)
         right = Side(server, self.proxy.as_client, False)
-        left.handshake()
-        right.handshake()
+        if not left.handshake():
+            expect(self.proxy.may_leave, "the client has gone in the middle of its handshake")
+            return
+        expect(right.handshake(), "the server has gone in the middle of its handshake")
         # To the end of both, so that whatever they write is heard, though nobody may want it.
         while not (left.ended and right.ended and left.closed and right.closed):
             self._pass(left, right, "c2s")
@@ -196,12 +204,15 @@ class Connection:
 class Proxy:
     """
     lib.Proxy for what is encrypted. before(client, server, sent) may talk on the sockets first, where
-    TLS begins later.
+    TLS begins later. may_leave: the client can end while it makes connections that it has no use for
+    any more, as Go's does; then nothing was said on them.
     """
     layer = "plain"
 
-    def __init__(self, test, target, protocols=("http/1.1",), version=None, before=None):
+    def __init__(self, test, target, protocols=("http/1.1",), version=None, before=None,
+                 may_leave=False):
         self.test, self.before, self.host = test, before, "127.0.0.1"
+        self.may_leave = may_leave
         self.protocols = protocols
         host, _, port = target.rpartition(":")
         self.target = host, int(port)
