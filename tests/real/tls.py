@@ -15,6 +15,12 @@ import threading
 import lib
 from lib import expect
 
+VERSIONS = ssl.TLSVersion.TLSv1_3, ssl.TLSVersion.TLSv1_2
+# Of a program that speaks both versions of HTTP.
+WAYS = [(protocols, version) for protocols in (("http/1.1",), ("h2",)) for version in VERSIONS]
+# 100 MB take their time.
+LARGE_VERSIONS, LARGE_WAYS = (VERSIONS, WAYS) if lib.LARGE else (VERSIONS[:1], WAYS[:1])
+
 WINDOW = 1 << 20  # bytes that may wait for one side before the other is not read any more
 
 
@@ -30,6 +36,11 @@ def certificate(test, name="server"):
         expect(made.status == 0, f"no certificate: {made.told()}")
         os.chmod(key, 0o644)
     return cert, key
+
+
+def only_full():
+    if not lib.LARGE:
+        raise lib.Skip("100 MB of this program are for --full")
 
 
 def curls(test, proxy, paths, count):
