@@ -148,7 +148,7 @@ struct event_data {
 	enum event_layer layer;
 	const char *call;
 	uint64_t len;   /* bytes moved */
-	uint64_t dur;   /* nanoseconds in the call */
+	uint64_t dur;   /* nanoseconds in the call; 0: it was under way when we came */
 	uint64_t full;  /* size of a datagram that was cut; 0: it was not */
 	uint32_t flags; /* enum event_flag */
 	int32_t *fds;   /* descriptors passed with it (SCM_RIGHTS), by the process's numbers */

@@ -323,7 +323,7 @@ static void on_data(void *ctx, struct task *task, const struct probe_call *call)
 	event->data.layer = LAYER_PLAIN;
 	event->data.flags = call->row->peek ? FLAG_PEEK : 0;
 	emit_stamp(event, task);
-	event->data.dur = clock_monotonic() - call->entered;
+	event->data.dur = call->begun_before ? 0 : clock_monotonic() - call->entered;
 	fill_ends(capture, &event->data, session);
 	if (session && session->sock && call->row->is_tls)
 		session->sock->plain_seen = true;

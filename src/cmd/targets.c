@@ -92,6 +92,12 @@ void targets_explain(pid_t pid, int error)
 		log_error("process %d is iotrace itself", pid);
 		return;
 	}
+	if (error == -EBUSY) {
+		log_error("process %d is being put in order by the guardian of an iotrace that was "
+			  "killed, iotrace-guard; try again when that has ended",
+			  pid);
+		return;
+	}
 	log_errno(-error, "cannot trace process %d", pid);
 	if (error != -EPERM)
 		return;

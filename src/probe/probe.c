@@ -314,9 +314,9 @@ static void fill_spilled(struct frame *frame, const struct task *task, const str
 {
 	uint64_t sp = regs_sp(regs);
 
-	*frame = (struct frame){ .site = site, .sp = sp, .entered = clock_monotonic() };
-	frame->begun_before = site->go_registers && site->row->dir == ROW_OUT;
-	frame->session = frame->begun_before ? 0 : value_word(task, sp + 8, 8);
+	*frame = (struct frame){ .site = site, .sp = sp, .begun_before = true };
+	if (!site->go_registers || site->row->dir == ROW_IN)
+		frame->session = value_word(task, sp + 8, 8);
 	frame->buffer = value_word(task, sp + 16, 8);
 	frame->length = value_word(task, sp + 24, 8);
 }

@@ -20,10 +20,10 @@ struct probe_call {
 	uint64_t session; /* address of the library's object; 0: none */
 	uint64_t buffer;
 	uint64_t len;     /* bytes */
-	uint64_t entered; /* CLOCK_MONOTONIC */
+	uint64_t entered; /* CLOCK_MONOTONIC; not known if … */
 	bool go;
 	bool begun_before; /* Go: it was under way when we came */
-	uint64_t sp;       /* then the session may be one of the words below this, in its frame */
+	uint64_t sp;       /* then a session that is not known is one of the words below this */
 };
 
 struct probe_ops {

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/proc.h"
 #include "tracer/engine.h"
+#include "tracer/guard.h"
 #include "tracer/stop.h"
 
 #include <errno.h>
@@ -111,6 +112,9 @@ int tracer_attach(struct tracer *tracer, pid_t pid)
 		return 0;
 	if (pid == getpid())
 		return -EDEADLK;
+	result = guard_await(tracer, pid);
+	if (result)
+		return result;
 	/* Until a pass finds no new thread: those that we have tell of their children themselves. */
 	do {
 		seize.count = 0;

@@ -1,6 +1,7 @@
 #include "tracer/guard.h"
 
 #include "base/own.h"
+#include "base/proc.h"
 #include "tracer/engine.h"
 #include "tracer/space.h"
 
@@ -10,11 +11,13 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 /* Shared with the guardian: what is planted. A slot is free if its pid is 0. */
@@ -24,6 +27,7 @@ struct planted {
 	uint64_t addr;
 };
 
+#define NAME      "iotrace-guard"
 #define SLOTS     65536U
 #define PROCESSES 1024U
 
@@ -124,7 +128,7 @@ static _Noreturn void guardian_main(int fd, struct shared *shared)
 	size_t count = 0;
 	sigset_t all;
 
-	prctl(PR_SET_NAME, "iotrace-guard");
+	prctl(PR_SET_NAME, NAME);
 	setsid();
 	/* Only the tracer's end counts. */
 	sigfillset(&all);
@@ -196,11 +200,47 @@ static int send_memory(struct guard *guard, pid_t pid)
 	fd = open(path, O_RDWR | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
+	/* It is locked for as long as the guardian has it (guard_await). */
+	if (flock(fd, LOCK_EX | LOCK_NB) && errno == EWOULDBLOCK)
+		return -EBUSY;
 	cmsg->cmsg_level = SOL_SOCKET;
 	cmsg->cmsg_type = SCM_RIGHTS;
 	cmsg->cmsg_len = CMSG_LEN(sizeof(int));
 	memcpy(CMSG_DATA(cmsg), &fd, sizeof(int));
 	return sendmsg(guard->socket, &message, MSG_NOSIGNAL) < 0 ? -errno : 0;
+}
+
+/* By somebody who lives: the guardian of one who does not must have its turn. */
+static bool is_traced(pid_t pid)
+{
+	pid_t tracer = (pid_t)proc_status(pid, "TracerPid");
+	char comm[32] = "";
+
+	return tracer > 0 && (proc_read(tracer, "comm", comm, sizeof(comm)) < 0 ||
+			      strncmp(comm, NAME, strlen(NAME)));
+}
+
+/* Milliseconds: it has nothing to wait for, but on a busy machine for the processor. */
+#define AWAIT_MAX 5000
+
+int guard_await(const struct tracer *tracer, pid_t pid)
+{
+	const struct timespec nap = { .tv_nsec = 1000000 };
+	char path[32];
+	int fd auto_close = -1;
+
+	if (tracer->guard && map_get(&tracer->guard->known, (uint64_t)pid))
+		return 0;
+	snprintf(path, sizeof(path), "/proc/%d/mem", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	for (int i = 0; i < AWAIT_MAX; i++) {
+		/* Who may not open it cannot trace either; that, and by whom it is, the attaching tells. */
+		if (fd < 0 || !flock(fd, LOCK_SH | LOCK_NB) || errno != EWOULDBLOCK ||
+		    is_traced(pid))
+			return 0;
+		nanosleep(&nap, NULL);
+	}
+	return -EBUSY;
 }
 
 static int ensure(struct tracer *tracer, pid_t pid)

@@ -13,6 +13,13 @@
 
 struct tracer;
 
+/*
+ * Before a process is attached to: until the guardian of an iotrace that was killed has done its work
+ * there. It would take our traps for its own, and a thread that it is to bring back would be ours. 0, or
+ * -EBUSY if that does not come to an end.
+ */
+int guard_await(const struct tracer *tracer, pid_t pid);
+
 /* Before a byte is planted: 0 or -errno, and then it must not be. Nothing to do for started programs. */
 int guard_add(struct tracer *tracer, struct task *task, uint64_t addr, uint8_t orig);
 

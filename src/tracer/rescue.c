@@ -88,19 +88,22 @@ void rescue_end(struct tracer *tracer, struct task *task)
 	atomic_store(&rescue->perch, 0);
 }
 
-/* The kernel closes a dying tracer's files, by which we know, before it lets go of its tracees. */
+/*
+ * The kernel closes a dying tracer's files, by which we know, before it lets go of its tracees. Somebody
+ * else may have come meanwhile: then it takes as long as they stay. False: it is gone.
+ */
 static bool seize(pid_t tid)
 {
-	const struct timespec nap = { .tv_nsec = 1000000 };
+	struct timespec nap = { .tv_nsec = 1000000 };
 
-	for (int i = 0; i < 5000; i++) {
-		if (!ptrace(PTRACE_SEIZE, tid, 0, 0))
-			return true;
+	while (ptrace(PTRACE_SEIZE, tid, 0, 0)) {
 		if (errno != EPERM)
 			return false;
 		nanosleep(&nap, NULL);
+		if (nap.tv_nsec < 100000000)
+			nap.tv_nsec += nap.tv_nsec / 16;
 	}
-	return false;
+	return true;
 }
 
 static void put_home(const struct rescue *rescue, pid_t tid)

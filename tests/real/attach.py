@@ -55,23 +55,27 @@ def sock_name(conn):
 
 
 class Load:
-    """Clients at work at the same time, each on its connections, until it is stopped; answers are checked."""
+    """
+    Clients at work at the same time, each on its connections, until it is stopped; answers are checked.
+    Of several paths each client asks for one: `talks` has what a round is, by the client's address.
+    """
 
-    def __init__(self, target, path, count=4, tls=True, each=1):
-        self.target, self.path, self.tls, self.each = target, path, tls, each
+    def __init__(self, target, *paths, count=4, tls=True, each=1):
+        self.target, self.tls, self.each, self.count = target, tls, each, count
         self.over, self.failures, self.rounds = False, [], 0
-        self.wanted = None
+        self.wanted, self.talks = {}, {}
         self.changed = threading.Condition()
-        self.threads = [threading.Thread(target=self._run, daemon=True) for _ in range(count)]
+        self.threads = [threading.Thread(target=self._run, args=[paths[i % len(paths)]], daemon=True)
+                        for i in range(count)]
         for thread in self.threads:
             thread.start()
 
-    def _run(self):
+    def _run(self, path):
         try:
             clients = [Client(self.target, self.tls) for _ in range(self.each)]
             while not self.over:
                 for client in clients:
-                    self._round(client)
+                    self._round(client, path)
             for client in clients:
                 client.close()
         except Exception as error:  # told by the test's own thread
@@ -79,20 +83,35 @@ class Load:
                 self.failures.append(f"{type(error).__name__}: {error}")
                 self.changed.notify_all()
 
-    def _round(self, client):
-        answer = client.get(self.path)
-        client.forget()
-        self.wanted = self.wanted or answer
-        expect(answer == self.wanted, "an answer is different from the others")
+    def _round(self, client, path):
+        answer = client.get(path)
+        wanted = self.wanted.setdefault(path, answer)
+        expect(answer == wanted, "an answer is different from the others")
         with self.changed:
+            self.talks[client.local] = bytes(client.sent), wanted
             self.rounds += 1
             self.changed.notify_all()
+        client.forget()
+
+    def check_talks(self, capture):
+        """Whatever was seen of a connection is a piece of its own client's rounds, without a hole."""
+        seen = {conn.pair[1]: conn for conn in capture.conns.values() if conn.pair}
+        expect(seen.keys() <= self.talks.keys(), f"nobody's: {seen.keys() - self.talks.keys()}")
+        for local, conn in seen.items():
+            moved = conn.moved[conn.pair]
+            request, answer = self.talks[local]
+            bodies = re.sub(rb"HTTP/1\.1 200 .*?\r\n\r\n", b"", b"".join(moved["out"]), flags=re.S)
+            for what, piece, whole in (("asked", b"".join(moved["in"]), request),
+                                       ("answered", bodies, answer)):
+                expect(piece in whole * (len(piece) // len(whole) + 2),
+                       f"{local} has {what} something else: {piece[:60]!r}, {len(piece)} bytes")
 
     def await_rounds(self, more):
-        """Until so many more requests were answered; False if one failed."""
+        """Until so many more requests were answered, and one of each client; False if one failed."""
         with self.changed:
-            until = self.rounds + more
-            expect(self.changed.wait_for(lambda: self.rounds >= until or self.failures, PATIENCE),
+            until, clients = self.rounds + more, self.count * self.each
+            expect(self.changed.wait_for(lambda: self.failures or self.rounds >= until and
+                                         len(self.talks) == clients, PATIENCE),
                    "the server does not answer any more")
             return not self.failures
 

@@ -118,15 +118,24 @@ class Capture:
         for layer in "wire", "plain":
             expect(end["bytes"][layer] == {way: self.sums[layer, way] for way in ("out", "in")},
                    f"{self.path}: the end says {end['bytes']}, the events have {self.sums}")
-        begun = set()
+        self._check_plain()
+
+    def _check_plain(self):
+        """Plaintext has bytes on the wire, unless they went before: then all of that is told."""
+        before, begun = collections.Counter(), set()
         for event in self.events:
-            if event.get("layer") != "plain" or "error" in event or \
-                    (event["pid"], event["fd"]) in self.fds[event["conn"]]:
+            if event["type"] == "loss" and "conn" in event:
+                before[event["conn"]] += event["bytes"]
+            if event.get("layer") != "plain" or "error" in event:
                 continue
-            # A call that was under way at the attaching has moved its bytes before.
-            expect(self.attached and (event["conn"], event["dir"]) not in begun,
+            way = event["conn"], event["dir"]
+            is_begun = event["dur"] == 0
+            expect(not is_begun or self.attached and way not in begun,
+                   f"{self.path}: a call that was under way before, not as the first: {event}")
+            begun.add(way)
+            expect((event["pid"], event["fd"]) in self.fds[event["conn"]] or
+                   is_begun and before[event["conn"]] > event["len"],
                    f"{self.path}: plaintext on a descriptor without bytes of its own: {event}")
-            begun.add((event["conn"], event["dir"]))
 
 
 def is_datagram(proto):

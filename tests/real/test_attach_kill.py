@@ -4,7 +4,7 @@ import signal
 import time
 
 import lib
-from attach import Load, check_code, pids_of, tasks_of, tracer_of
+from attach import Load, check_code, executable, pids_of, tasks_of, tracer_of
 from lib import BUILT, HERE, IOTRACE, PYTHON, SCALE, expect
 from servers import serve_go, serve_nginx, serve_node, serve_own, serve_redis
 from test_attach import Program
@@ -28,7 +28,7 @@ def await_free(pids):
 
 def kill_once(test, pids, chance, phase, name):
     """True if it was killed; else it had ended."""
-    tracer = test.begin([IOTRACE, "-o", f"{test.path(name)}.jsonl", "-p", ",".join(map(str, pids))])
+    tracer = trace(test, pids, name)
     if phase != "attach":
         while not all(tracer_of(task) for pid in pids for task in tasks_of(pid)):
             expect(not tracer.ended(0), f"iotrace has ended: {tracer.told()}")
@@ -70,6 +70,95 @@ def check_again(pids):
         time.sleep(0.002)
 
 
+# `syscall` and a jump to itself: what injected calls are made from, 32 bytes before a mapping's end.
+PERCH, PERCH_AT = b"\x0f\x05\xeb\xfe", 32
+
+
+def is_on_perch(pid):
+    """A call is being injected, or was when iotrace died."""
+    with open(f"/proc/{pid}/mem", "rb", 0) as memory:
+        for where, prot, *_ in executable(pid):
+            end = int(where.split("-")[1], 16)
+            if prot[0] == "r" and end < 1 << 47 and \
+                    lib.os.pread(memory.fileno(), 4, end - PERCH_AT) == PERCH:
+                return True
+    return False
+
+
+def guardians():
+    return [pid for pid in lib.descendants() if name_of(pid) == "iotrace-guard"]
+
+
+def name_of(pid):
+    try:
+        with open(f"/proc/{pid}/comm", encoding="utf-8") as comm:
+            return comm.read().strip()
+    except OSError:
+        return None
+
+
+def trace(test, pids, name):
+    return test.begin([IOTRACE, "-o", f"{test.path(name)}.jsonl", "-p", ",".join(map(str, pids))])
+
+
+def kill_on_perch(test, pids):
+    """In the middle of an injection; the guardian, which is returned, is stopped before it can help."""
+    for turn in range(1000):
+        tracer = trace(test, pids, f"perch-{turn}")
+        while not any(map(is_on_perch, pids)) and not all(map(tracer_of, pids)):
+            expect(not tracer.ended(0), f"iotrace has ended: {tracer.told()}")
+        tracer.popen.send_signal(signal.SIGSTOP)
+        guardian = guardians()
+        if guardian and any(map(is_on_perch, pids)):
+            lib.os.kill(guardian[0], signal.SIGSTOP)
+            tracer.popen.kill()
+            tracer.wait()
+            if any(map(is_on_perch, pids)):
+                return guardian[0]
+            lib.os.kill(guardian[0], signal.SIGCONT)
+        else:
+            tracer.popen.kill()
+            tracer.wait()
+        await_free(pids)
+        while guardians():
+            time.sleep(0.001)
+    raise lib.Failure("it is never met in the middle of an injection")
+
+
+def has_open(pid, path):
+    try:
+        return path in [lib.os.readlink(f"/proc/{pid}/fd/{fd}")
+                        for fd in lib.os.listdir(f"/proc/{pid}/fd")]
+    except OSError:
+        return False
+
+
+def late_guardian(test):
+    """Who attaches next waits for it: else its threads would be taken from where they have to come back."""
+    server, target = serve_nginx(test, False)
+    load, pids = Load(target, "/16k", tls=False), pids_of(server)
+    for turn in range(max(2, TIMES // 4)):
+        expect(load.await_rounds(2), f"after {turn} times: {load.failures}")
+        guardian = kill_on_perch(test, pids)
+        await_free(pids)
+        tracer = trace(test, pids, f"next-{turn}")
+        while not has_open(tracer.popen.pid, f"/proc/{pids[0]}/mem"):
+            expect(is_free(pids[0]), "it does not wait for the guardian")
+            expect(not tracer.ended(0), f"iotrace has ended: {tracer.told()}")
+        expect(all(map(is_free, pids)), "it does not wait for the guardian")
+        lib.os.kill(guardian, signal.SIGCONT)
+        while not all(map(tracer_of, pids)):
+            expect(not tracer.ended(0), f"iotrace has ended: {tracer.told()}")
+            time.sleep(0.001)
+        expect(tracer.stop(signal.SIGINT) == 0, f"iotrace failed: {tracer.told()}")
+        expect(load.await_rounds(3), f"time {turn}: {load.failures} {server.told()}")
+        expect(pids_of(server) == pids, f"time {turn}: a process is gone or another")
+        check_again(pids)
+        expect(not any(map(is_on_perch, pids)), "somebody is left on a perch")
+    failures = load.stop()
+    expect(not failures, f"clients failed: {failures}")
+
+
 def nginx(test):
     server, target = serve_nginx(test, False)
     kill_often(test, server, Load(target, "/16k", tls=False))
@@ -105,4 +194,4 @@ def storm(test):
 
 
 if __name__ == "__main__":
-    lib.main(nginx, redis, go, node, asyncio, storm)
+    lib.main(nginx, redis, go, node, asyncio, storm, late_guardian)

@@ -25,7 +25,7 @@ def data(conn, way, payload, proto="tcp", local=CLIENT, remote=PROXY, **more):
     except ValueError:
         body = {"b64": base64.b64encode(payload).decode()}
     return head("data", pid=7, fd=3, conn=conn, proto=proto, local=local, remote=remote, dir=way,
-                layer="wire", call="read", len=len(payload), **more, **body)
+                layer="wire", call="read", len=len(payload), dur=1, **more, **body)
 
 
 def good():
@@ -148,6 +148,49 @@ def refuses(test):
     expect("seq is 7" in str(verdict(test, gap, renumber=False)), "a gap was accepted")
 
 
+def attached(plain, loss=1000, more=(), attach=True):
+    """What the oracle says of a connection that was found, with that plaintext alone."""
+    found = {"proto": "tcp", "local": PROXY, "remote": CLIENT}
+    plain = {"layer": "plain", **plain}
+    events = [head("iotrace", schema=1), head("socket", event="found", conn=1, **found)]
+    events += [head("loss", reason="before-attach", conn=1, fd=3, bytes=loss, calls=0)] * bool(loss)
+    events += [{**data(1, "out", b"answer", local=PROXY, remote=CLIENT), **event}
+               for event in (plain, *more)]
+    sums = {layer: {"out": sum(event["len"] for event in events if event.get("layer") == layer),
+                    "in": 0} for layer in ("wire", "plain")}
+    return [*events, head("end", bytes=sums, loss={"bytes": 0, "calls": 0})], attach
+
+
+BEGUN = {"dur": 0}
+ATTACHED = {
+    "begun before": (attached(BEGUN), None),
+    "with bytes on the wire": (attached({}, more=[{}]), None),
+    "without them": (attached({}), "without bytes of its own"),
+    "begun, but nothing went before": (attached(BEGUN, loss=0), "without bytes of its own"),
+    "begun, but less went before": (attached(BEGUN, loss=5), "without bytes of its own"),
+    "begun on another descriptor": (attached(BEGUN, loss=0, more=[{"fd": 4}]),
+                                    "without bytes of its own"),
+    "begun twice": (attached(BEGUN, more=[{**BEGUN, "layer": "plain"}]), "not as the first"),
+    "begun after another": (attached({}, more=[{}, {**BEGUN, "layer": "plain"}]),
+                            "not as the first"),
+    "begun in what was started": (attached(BEGUN, loss=0, more=[{}], attach=False),
+                                  "not as the first"),
+}
+
+
+def knows_begun_calls(test):
+    """Plaintext without bytes on the wire is of calls that were under way at the attaching."""
+    for what, ((events, attach), wanted) in ATTACHED.items():
+        events = [{**event, "seq": number} for number, event in enumerate(events, 1)]
+        path = test.write("attached", "".join(json.dumps(event) + "\n" for event in events))
+        said = None
+        try:
+            oracle.Capture(path, "plain", attached=attach)
+        except oracle.Failure as failure:
+            said = str(failure)
+        expect(said is None if wanted is None else said and wanted in said, f"{what}: {said}")
+
+
 def refuses_torn(test):
     """Lines that are none, and a proxied connection that did not end."""
     write_index(test)
@@ -179,4 +222,4 @@ def finds_differences(test):
             expect(False, f"{size}: accepted")
 
 
-lib.main(refuses, refuses_torn, finds_differences)
+lib.main(refuses, knows_begun_calls, refuses_torn, finds_differences)

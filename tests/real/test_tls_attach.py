@@ -53,8 +53,8 @@ def nginx(test):
     expect(server.stop() == 0, f"nginx failed: {server.told()}")
 
 
-def cycles(test, server, target, path):
-    load = Load(target, path)
+def cycles(test, server, target, *paths):
+    load = Load(target, *paths)
     pids = pids_of(server)
     before = {pid: own_code(pid) for pid in pids}
     for turn in range(CYCLES):
@@ -64,22 +64,23 @@ def cycles(test, server, target, path):
         said = attached.detach()
         for pid in pids:
             check_left(pid, before[pid])
-        end = attached.capture().events[-1]
-        moved = end["bytes"]["plain"]
-        expect(moved["in"] and moved["out"], f"cycle {turn} has seen {end}: {said}")
+        capture = attached.capture()
+        moved = capture.events[-1]["bytes"]["plain"]
+        expect(moved["in"] and moved["out"], f"cycle {turn} has seen {moved}: {said}")
+        load.check_talks(capture)
     failures = load.stop()
     expect(not failures, f"clients failed: {failures}")
 
 
 def go_cycles(test):
     server, target = serve_go_tls(test, go_builds()[0], False)
-    cycles(test, server, target, "/16384")
+    cycles(test, server, target, "/16384", "/16385", "/16386", "/16387")
     expect(server.stop() == 0, f"the server failed: {server.told()}")
 
 
 def nginx_cycles(test):
     server, target = serve_nginx_tls(test, False)
-    cycles(test, server, target, "/16k")
+    cycles(test, server, target, "/16k", "/1")
     expect(server.stop() == 0, f"nginx failed: {server.told()}")
 
 

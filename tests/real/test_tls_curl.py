@@ -1,37 +1,28 @@
 """curl traced, over TLS: OpenSSL with BIOs of curl's own."""
-import ssl
-
 import lib
 import tls
 from servers import serve_nginx_tls
 
 
-def start(test, *protocols, version=None):
+def start(test, protocols=("http/1.1",), version=None):
     test.need("curl")
     _, target = serve_nginx_tls(test, False)
-    proxy = tls.Proxy(test, target, protocols or ("http/1.1",), version)
+    proxy = tls.Proxy(test, target, protocols, version)
     return proxy, ["curl", "-sSk"], f"https://{proxy.address}"
 
 
-def fetch(test, *protocols, version=None, names=("1", "16k", "1m", "no-such")):
-    proxy, argv, url = start(test, *protocols, version=version)
-    test.check_client(proxy, [*argv, *[f"{url}/{name}" for name in names]])
+def fetch(test, ways, names):
+    for protocols, version in ways:
+        proxy, argv, url = start(test, protocols, version)
+        test.check_client(proxy, [*argv, *[f"{url}/{name}" for name in names]])
 
 
-def http_1(test):
-    fetch(test)
-
-
-def http_1_tls_1_2(test):
-    fetch(test, version=ssl.TLSVersion.TLSv1_2)
-
-
-def http_2(test):
-    fetch(test, "h2")
+def sizes(test):
+    fetch(test, tls.WAYS, ["1", "16k", "1m", "no-such"])
 
 
 def large(test):
-    fetch(test, names=["100m"])
+    fetch(test, tls.LARGE_WAYS, ["100m"])
 
 
 def parallel(test):
@@ -49,4 +40,4 @@ def upload(test):
                       clean=lambda output: output.replace(b"201", b"204"))
 
 
-lib.main(http_1, http_1_tls_1_2, http_2, large, parallel, upload)
+lib.main(sizes, large, parallel, upload)

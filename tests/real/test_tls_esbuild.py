@@ -10,6 +10,10 @@ import subprocess
 import lib
 import tls
 from lib import BUILT, Skip, expect
+from servers import NGINX_FILES
+
+NAMES = ["1", "16k", "1m", *["100m"] * lib.LARGE, "no-such"]
+CLIENTS = 2 if lib.LARGE else 10
 
 
 def esbuild(test):
@@ -36,8 +40,8 @@ def esbuild(test):
 def serve(test, traced):
     program = esbuild(test)
     cert, key = tls.certificate(test)
-    for name, size in ("1", 1), ("16k", 1 << 14), ("1m", 1 << 20):
-        test.write(f"files/{name}", lib.noise(size))
+    for name in NAMES[:-1]:
+        test.write(f"files/{name}", lib.noise(NGINX_FILES[name]))
     port = test.free_port()
     # It ends when its standard input does.
     server = test.start([program, f"--servedir={test.path('files')}",
@@ -53,16 +57,15 @@ def server(test):
 
     def drive(proxy):
         url = f"https://{proxy.address}"
-        clients = [test.begin(["curl", "-sSk", *[f"{url}/{name}" for name in
-                                                 ("1", "16k", "1m", "no-such")]])
-                   for _ in range(10)]
+        clients = [test.begin(["curl", "-sSk", *[f"{url}/{name}" for name in NAMES]])
+                   for _ in range(CLIENTS)]
         for one in clients:
             one.status = one.wait()
             expect(one.status == 0, f"curl: {one.told()}")
         return clients
-    for protocols in ("http/1.1",), ("h2",):
-        test.check_server(lambda traced: serve(test, traced), drive, at_least=10,
-                          proxy_to=lambda to: tls.Proxy(test, to, protocols), clean=lib.nothing)
+    for way in tls.WAYS:
+        test.check_server(lambda traced: serve(test, traced), drive, at_least=CLIENTS,
+                          proxy_to=lambda to: tls.Proxy(test, to, *way), clean=lib.nothing)
 
 
 lib.main(server)

@@ -1,12 +1,13 @@
-"""GnuTLS traced: gnutls-cli and wget."""
-import ssl
+"""GnuTLS traced: gnutls-cli, wget, and libcurl as git has it."""
+import json
+import os
 
 import lib
 import tls
+from lib import expect
 from servers import serve_nginx_tls
 
-VERSIONS = ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3
-NAMES = "1", "16k", "1m"
+NAMES = "1", "16k", "1m", *["100m"] * lib.LARGE
 
 
 def cli(test):
@@ -22,10 +23,44 @@ def cli(test):
 def wget(test):
     test.need("wget")
     _, target = serve_nginx_tls(test, False)
-    for version in VERSIONS:
+    for version in tls.VERSIONS:
         proxy = tls.Proxy(test, target, version=version)
         test.check_client(proxy, ["wget", "-q", "--no-check-certificate", "-O", "-",
                                   *[f"https://{proxy.address}/{name}" for name in NAMES]])
 
 
-lib.main(cli, wget)
+GIT = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "GIT_CONFIG_NOSYSTEM": "1",
+       "GIT_SSL_NO_VERIFY": "1", "LC_ALL": "C.UTF-8"}
+
+
+def make_repository(where):
+    """As files, for a server that knows nothing of git."""
+    who = ["-c", "user.name=tester", "-c", "user.email=tester@localhost"]
+    for argv in (["init", "-q", where], ["-C", where, "add", "."],
+                 [*who, "-C", where, "commit", "-q", "-m", "first"],
+                 ["-C", where, "update-server-info"]):
+        lib.subprocess.run(["git", *argv], env=GIT, check=True)
+
+
+def git(test):
+    test.need("git")
+    _, target = serve_nginx_tls(test, False)
+    for number, size in enumerate((0, 1, 1 << 14, 1 << 20)):
+        test.write(f"nginx/www/it/{number}", lib.noise(size, number))
+    make_repository(test.path("nginx/www/it"))
+    for way in tls.WAYS:
+        proxy = tls.Proxy(test, target, *way)
+        url = f"https://{proxy.address}/it/.git"
+        traced, _ = test.check_client(proxy, ["git", "ls-remote", url], env=GIT)
+        with open(traced.capture_path, encoding="utf-8") as lines:
+            calls = {event.get("call") for event in map(json.loads, lines)}
+        if "SSL_write" in calls:
+            raise lib.Skip("git's libcurl has OpenSSL")
+        expect(calls & {"gnutls_record_send", "gnutls_record_send2"}, f"only {calls}")
+        clone = test.run(["git", "clone", "-q", url, f"{traced.base}-clone"], traced=True, env=GIT)
+        proxied = proxy.take()
+        expect(clone.status == 0, f"git clone: {clone.told()}")
+        lib.oracle.compare(clone.capture("plain"), proxied, lib.oracle.CLIENT)
+
+
+lib.main(cli, wget, git)

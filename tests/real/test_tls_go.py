@@ -1,6 +1,4 @@
 """Go's crypto/tls traced: client and server of every Go that is installed, built in several ways."""
-import ssl
-
 import lib
 import tls
 from servers import go_builds, go_program, serve_go_tls
@@ -9,28 +7,35 @@ PATHS = ["/1", "/16384", "/1000000", "/chunked/200000", "/no-such", "/file/30000
 COUNT = 20 if lib.LARGE else 2
 
 
-def ways():
-    return [(("h2",), None), (("http/1.1",), ssl.TLSVersion.TLSv1_2)]
+def ways(number):
+    """All of them in one build, each half of them in the others."""
+    return tls.WAYS if lib.LARGE or not number else [tls.WAYS[1], tls.WAYS[2]]
+
+
+def check_client(test, build, target, way, count, *paths):
+    proxy = tls.Proxy(test, target, *way, may_leave=True)
+    test.check_client(proxy, [f"{build}/client", f"https://{proxy.address}", count, *paths])
 
 
 def client(test):
-    for build in go_builds():
+    for number, build in enumerate(go_builds()):
         _, target = serve_go_tls(test, build, False)
-        for protocols, version in ways():
-            proxy = tls.Proxy(test, target, protocols, version)
-            test.check_client(proxy, [f"{build}/client", f"https://{proxy.address}", COUNT,
-                                      *PATHS])
+        for way in ways(number):
+            check_client(test, build, target, way, COUNT, *PATHS)
+
+
+def check_server(test, build, way, count, paths):
+    test.need("curl")
+    test.check_server(lambda traced: serve_go_tls(test, build, traced),
+                      lambda proxy: tls.curls(test, proxy, paths, count), at_least=count + 1,
+                      clean=lambda output: lib.re.sub(rb"on \d+", b"on N", output),
+                      proxy_to=lambda to: tls.Proxy(test, to, *way))
 
 
 def server(test):
-    test.need("curl")
-    for build in go_builds():
-        for protocols, version in ways():
-            def drive(proxy):
-                return tls.curls(test, proxy, PATHS, 6)
-            test.check_server(lambda traced: serve_go_tls(test, build, traced), drive, at_least=7,
-                              clean=lambda output: lib.re.sub(rb"on \d+", b"on N", output),
-                              proxy_to=lambda to: tls.Proxy(test, to, protocols, version))
+    for number, build in enumerate(go_builds()):
+        for way in ways(number):
+            check_server(test, build, way, 6, PATHS)
 
 
 def stacks(test):
@@ -41,11 +46,18 @@ def stacks(test):
                       at_least=8, env={"GOGC": "1"})
 
 
-def large(test):
+def large_client(test):
+    """What it gets it sends back."""
     build = go_builds()[0]
     _, target = serve_go_tls(test, build, False)
-    proxy = tls.Proxy(test, target)
-    test.check_client(proxy, [f"{build}/client", f"https://{proxy.address}", 1, "/50000000"])
+    for way in tls.LARGE_WAYS:
+        check_client(test, build, target, way, 1, "/100000000" if lib.LARGE else "/50000000")
 
 
-lib.main(client, server, stacks, large)
+def large_server(test):
+    tls.only_full()
+    for way in tls.WAYS:
+        check_server(test, go_builds()[0], way, 1, ["/100000000"])
+
+
+lib.main(client, server, stacks, large_client, large_server)

@@ -1,6 +1,4 @@
 """nginx with TLS traced."""
-import ssl
-
 import lib
 import tls
 from lib import expect
@@ -13,7 +11,7 @@ def serve(test):
     return lambda traced: serve_nginx_tls(test, traced)
 
 
-def curl(test, *protocols, version=None, names=("1", "16k", "1m", "sendfile/1m", "no-such")):
+def curl(test, ways, names):
     test.need("curl")
 
     def drive(proxy):
@@ -21,24 +19,17 @@ def curl(test, *protocols, version=None, names=("1", "16k", "1m", "sendfile/1m",
         path = test.write("upload", lib.noise(5 << 20, seed=2))
         return [test.run(["curl", "-sSk", *[f"{url}/{name}" for name in names]]),
                 test.run(["curl", "-sSk", "-o", test.path("reply"), "-T", path, f"{url}/put/it"])]
-    test.check_server(serve(test), drive, at_least=2,
-                      proxy_to=lambda to: tls.Proxy(test, to, protocols or ("http/1.1",), version))
+    for way in ways:
+        test.check_server(serve(test), drive, at_least=2,
+                          proxy_to=lambda to: tls.Proxy(test, to, *way))
 
 
-def http_1(test):
-    curl(test)
-
-
-def http_2(test):
-    curl(test, "h2")
-
-
-def tls_1_2(test):
-    curl(test, version=ssl.TLSVersion.TLSv1_2)
+def sizes(test):
+    curl(test, tls.WAYS, ["1", "16k", "1m", "sendfile/1m", "no-such"])
 
 
 def large(test):
-    curl(test, names=["100m"])
+    curl(test, tls.LARGE_WAYS, ["100m"])
 
 
 def together(test):
@@ -57,4 +48,4 @@ def together(test):
                       proxy_to=lambda to: tls.Proxy(test, to))
 
 
-lib.main(http_1, http_2, tls_1_2, large, together)
+lib.main(sizes, large, together)

@@ -1,12 +1,15 @@
 """openssl s_client and s_server traced."""
+import json
 import ssl
 
 import lib
 import tls
 from lib import expect
-from servers import serve_nginx_tls
+from servers import NGINX_FILES, serve_nginx_tls
 
-VERSIONS = ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3
+
+HANDSHAKE, DATA = 22, 23
+ALLOW_CLIENT_RENEGOTIATION = 1 << 8  # SSL_OP_; python has no name for it
 
 
 def serve_echo(test, traced):
@@ -27,7 +30,7 @@ class Lines:
         context = ssl._create_unverified_context()
         with lib.socket.create_connection((proxy.host, proxy.port), lib.PATIENCE) as sock, \
                 context.wrap_socket(sock) as conn:
-            for line in b"a", b"some line", b"x" * 16000, "ä".encode() * 100:
+            for line in b"", b"a", b"some line", b"x" * 16000, "ä".encode() * 100:
                 conn.sendall(line + b"\n")
                 answer = b""
                 while not answer.endswith(b"\n"):
@@ -36,7 +39,7 @@ class Lines:
 
 
 def server(test):
-    for version in VERSIONS:
+    for version in tls.VERSIONS:
         def drive(proxy):
             for _ in range(5):
                 Lines(proxy)
@@ -54,12 +57,107 @@ def client(test):
     """HTTP/1.0, so that the server ends it."""
     test.need("openssl")
     _, target = serve_nginx_tls(test, False)
-    for version in VERSIONS:
+    for version in tls.VERSIONS:
         proxy = tls.Proxy(test, target, version=version)
-        for name in "1", "16k", "1m":
+        for name in "1", "16k", "1m", *["100m"] * lib.LARGE:
             stdin = test.write("request", f"GET /{name} HTTP/1.0\r\n\r\n")
             test.check_client(proxy, ["openssl", "s_client", "-quiet", "-ign_eof", "-connect",
                                       proxy.address], stdin=stdin, clean=without_date)
+
+
+def files(test):
+    """-WWW: HTTP/1.0, with the files of its folder."""
+    test.need("openssl", "curl")
+    cert, key = tls.certificate(test)
+    names = ["1", "16k", *["100m"] * lib.LARGE]
+    for name in names:
+        test.write(f"files/{name}", lib.noise(NGINX_FILES[name]))
+
+    def serve(traced):
+        port = test.free_port()
+        server = test.start(["openssl", "s_server", "-accept", f"{test.host}:{port}", "-cert", cert,
+                             "-key", key, "-WWW", "-quiet"], traced=traced, cwd=test.path("files"))
+        server.await_listening(test.host, port)
+        return server, lib.address(test.host, port)
+
+    def drive(proxy):
+        return [test.run(["curl", "-sSk", "--http1.0", f"https://{proxy.address}/{name}"])
+                for name in names]
+    for version in tls.VERSIONS:
+        test.check_server(serve, drive, at_least=len(names), clean=lib.nothing,
+                          proxy_to=lambda to: tls.Proxy(test, to, version=version))
+
+
+def calls(test):
+    """SSL_peek and its like, told but not counted; a second handshake between the lines."""
+    _, target = serve_echo(test, False)
+    for version in tls.VERSIONS:
+        proxy = tls.Proxy(test, target, version=version)
+        proxy.as_server.options |= ALLOW_CLIENT_RENEGOTIATION
+        traced, _ = test.check_client(proxy, [lib.PYTHON, "-B", f"{lib.HERE}/ssl_calls.py",
+                                              proxy.host, proxy.port])
+        seen = {"SSL_peek": [], "SSL_read": [], "SSL_peek_ex": [], "SSL_read_ex": []}
+        with open(traced.capture_path, encoding="utf-8") as lines:
+            for event in map(json.loads, lines):
+                if event.get("call") in seen:
+                    seen[event["call"]].append(event["text"])
+                    expect(("peek" in event.get("flags", ())) == ("peek" in event["call"]),
+                           f"counted or not: {event}")
+        for peek, read in ("SSL_peek", "SSL_read"), ("SSL_peek_ex", "SSL_read_ex"):
+            expect(len(seen[read]) >= 3 and seen[peek] == seen[read],
+                   f"{peek} is told as {seen[peek]}, {read} as {seen[read]}")
+
+
+def records(capture, way):
+    """Types of the TLS records of its only connection."""
+    conn, = [conn for conn in capture.conns.values() if conn.moved]
+    data, types = b"".join(conn.moved[conn.pair][way]), []
+    while data:
+        types.append(data[0])
+        data = data[5 + int.from_bytes(data[3:5], "big"):]
+    return types
+
+
+def renegotiation(test):
+    """TLS 1.2: once by the client, once by the server."""
+    test.need("openssl")
+    cert, key = tls.certificate(test)
+    target = lib.address(test.host, test.free_port())
+    server = test.start(["openssl", "s_server", "-accept", target, "-cert", cert, "-key", key,
+                         "-tls1_2", "-client_renegotiation", "-naccept", "1"], traced=True,
+                        stdin=lib.subprocess.PIPE)
+    server.await_output("ACCEPT")
+    client = test.start(["openssl", "s_client", "-connect", target], traced=True,
+                        stdin=lib.subprocess.PIPE, merge=True)
+    said = {client: b"", server: b""}
+
+    def command(one, line):
+        one.popen.stdin.write(line + b"\n")
+        one.popen.stdin.flush()
+
+    def say(one, other, line):
+        command(one, line)
+        other.await_output(line.decode())
+        said[one] += line + b"\n"
+    say(client, server, b"first of the client")
+    say(server, client, b"first of the server")
+    command(client, b"R")
+    client.await_output("RENEGOTIATING")
+    say(client, server, b"second of the client")
+    say(server, client, b"second of the server")
+    command(server, b"r")
+    say(client, server, b"third of the client")
+    say(server, client, b"third of the server")
+    command(client, b"Q")
+    expect(client.wait() == 0 and server.wait() == 0, f"{client.told()} {server.told()}")
+    for one, way, talker in ((client, "out", client), (client, "in", server),
+                             (server, "out", server), (server, "in", client)):
+        capture = one.capture("plain")
+        conn, = [conn for conn in capture.conns.values() if conn.moved]
+        lib.oracle.differ(f"{one.name} {way}", b"".join(conn.moved[conn.pair][way]), said[talker])
+        types = records(one.capture("wire"), way)
+        again = sum(pair == (DATA, HANDSHAKE) for pair in zip(types, types[1:]))
+        expect(again >= 2, f"{one.name} {way}: no second and third handshake in {types}")
 
 
 def early_data(test):
@@ -99,4 +197,4 @@ def early_data(test):
         lib.oracle.differ(f"{one.name} {way}", b"".join(conn.moved[conn.pair][way]), sent)
 
 
-lib.main(server, client, early_data)
+lib.main(server, client, files, calls, renegotiation, early_data)

@@ -11,6 +11,9 @@ SCRIPT = f"""
 create temp table numbers (number int, name text);
 insert into numbers select n, md5(n::text) from generate_series(1, 20000) n;
 select * from numbers;
+select 'a';
+select repeat('b', 16384);
+{"select repeat('c', 1000000) from generate_series(1, 100);" * lib.LARGE}
 copy numbers to stdout;
 create temp table copied (like numbers);
 copy copied from stdin;
@@ -19,6 +22,7 @@ select count(*), max(name) from copied;
 select no_such_column;
 """
 
+CLIENTS = 2 if lib.LARGE else 5
 ENV = {**os.environ, "PGSSLMODE": "require", "PGGSSENCMODE": "disable"}
 
 
@@ -30,8 +34,8 @@ def before(client, server, _):
     expect(answer == b"S", f"the server has no TLS: {answer}")
 
 
-def to(test, target):
-    return tls.Proxy(test, target, before=before)
+def to(test, target, version):
+    return tls.Proxy(test, target, version=version, before=before)
 
 
 def psql(proxy):
@@ -41,8 +45,9 @@ def psql(proxy):
 
 def client(test):
     _, target = serve_postgres_tls(test, False)
-    proxy = to(test, target)
-    test.check_client(proxy, psql(proxy), stdin=test.write("script", SCRIPT), cwd="/", env=ENV)
+    for version in tls.VERSIONS:
+        proxy = to(test, target, version)
+        test.check_client(proxy, psql(proxy), stdin=test.write("script", SCRIPT), cwd="/", env=ENV)
 
 
 def server(test):
@@ -50,15 +55,16 @@ def server(test):
 
     def drive(proxy):
         clients = []
-        for _ in range(5):
+        for _ in range(CLIENTS):
             with open(script, "rb") as stdin:
                 clients.append(test.begin(psql(proxy), stdin=stdin, cwd="/", env=ENV))
         for one in clients:
             one.status = one.wait()
         return clients
-    test.check_server(lambda traced: serve_postgres_tls(test, traced), drive, at_least=5,
-                      number=signal.SIGINT, clean=lib.nothing,
-                      proxy_to=lambda target: to(test, target))
+    for version in tls.VERSIONS:
+        test.check_server(lambda traced: serve_postgres_tls(test, traced), drive, at_least=CLIENTS,
+                          number=signal.SIGINT, clean=lib.nothing,
+                          proxy_to=lambda target: to(test, target, version))
 
 
 lib.main(client, server)

@@ -58,7 +58,7 @@ async def talk(reader, writer):
         await writer.drain()
     writer.close()
 async def main():
-    server = await asyncio.start_server(talk, sys.argv[3], 0, ssl=context, limit=1 << 22)
+    server = await asyncio.start_server(talk, sys.argv[3], 0, ssl=context, limit=1 << 24)
     print("listening on", server.sockets[0].getsockname()[1], flush=True)
     async with server:
         await server.serve_forever()
@@ -69,6 +69,7 @@ except KeyboardInterrupt:
 """
 
 NAMES = ["1", "16k", "1m", "no-such"]
+CLIENTS = 10
 
 
 def start(test, version=None):
@@ -83,17 +84,26 @@ def client(test, script, names, version=None, **same):
 
 
 def blocking(test):
-    client(test, BLOCKING, NAMES * 3, clean=lib.nothing)
-    client(test, BLOCKING, NAMES, version=ssl.TLSVersion.TLSv1_2, clean=lib.nothing)
+    for version in tls.VERSIONS:
+        client(test, BLOCKING, NAMES * 3, version, clean=lib.nothing)
 
 
 def urllib(test):
-    client(test, URLLIB, NAMES * 3)
+    for version in tls.VERSIONS:
+        client(test, URLLIB, NAMES * 3, version)
 
 
 def asyncio(test):
-    client(test, ASYNCIO, NAMES * 5)
-    client(test, ASYNCIO, NAMES * 5, version=ssl.TLSVersion.TLSv1_2)
+    for version in tls.VERSIONS:
+        client(test, ASYNCIO, NAMES * 5, version)
+
+
+def large(test):
+    tls.only_full()
+    for version in tls.VERSIONS:
+        for script in URLLIB, ASYNCIO:
+            client(test, script, ["100m"], version)
+        client(test, BLOCKING, ["100m"], version, clean=lib.nothing)
 
 
 def asyncio_server(test):
@@ -106,7 +116,7 @@ def asyncio_server(test):
         context = ssl._create_unverified_context()
         with lib.socket.create_connection((proxy.host, proxy.port), lib.PATIENCE) as sock, \
                 context.wrap_socket(sock) as conn:
-            for size in 1, 1000, 16384, 1000000:
+            for size in 1, 1000, 16384, 1000000, *[100_000_000 // CLIENTS] * lib.LARGE:
                 line = b"x" * (size - 1) + b"\n"
                 conn.sendall(line)
                 answer = b""
@@ -115,14 +125,16 @@ def asyncio_server(test):
                 expect(answer == line, "not the echo")
 
     def drive(proxy):
-        threads = [lib.threading.Thread(target=talk, args=[proxy]) for _ in range(10)]
+        threads = [lib.threading.Thread(target=talk, args=[proxy]) for _ in range(CLIENTS)]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join(lib.PATIENCE)
         return []
-    test.check_server(serve, drive, at_least=10, number=lib.signal.SIGINT,
-                      proxy_to=lambda to: tls.Proxy(test, to), clean=lib.nothing)
+    for version in tls.VERSIONS:
+        test.check_server(serve, drive, at_least=CLIENTS, number=lib.signal.SIGINT,
+                          proxy_to=lambda to: tls.Proxy(test, to, version=version),
+                          clean=lib.nothing)
 
 
-lib.main(blocking, urllib, asyncio, asyncio_server)
+lib.main(blocking, urllib, asyncio, asyncio_server, large)

@@ -1,6 +1,4 @@
 """redis with TLS traced: server, command line and benchmark."""
-import ssl
-
 import lib
 import tls
 from lib import expect
@@ -16,7 +14,7 @@ def to(proxy, program):
 def cli(test):
     test.need("redis-cli")
     _, target = serve_redis_tls(test, False)
-    for version in ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3:
+    for version in tls.VERSIONS:
         proxy = tls.Proxy(test, target, version=version)
         lines = "".join(f"set key{n} value{n}\nget key{n}\n" for n in range(100))
         test.check_client(proxy, to(proxy, "redis-cli"), stdin=test.write("commands", lines))
@@ -35,8 +33,34 @@ def server(test):
                                *more])
             expect(client.status == 0, f"redis-benchmark: {client.told()}")
         return []
-    test.check_server(lambda traced: serve_redis_tls(test, traced), drive, at_least=40,
-                      clean=lib.nothing, proxy_to=lambda to: tls.Proxy(test, to))
+    for version in tls.VERSIONS:
+        test.check_server(lambda traced: serve_redis_tls(test, traced), drive, at_least=40,
+                          clean=lib.nothing, proxy_to=lambda to: tls.Proxy(test, to, version=version))
 
 
-lib.main(cli, server)
+SIZES = [1, 1 << 14, *[100_000_000] * lib.LARGE]
+
+
+def values(test):
+    """Of several sizes, there and back, with both ends traced in turn."""
+    test.need("redis-cli")
+
+    def drive(proxy):
+        clients = []
+        for size in SIZES:
+            with open(test.write("value", lib.noise(size)), "rb") as stdin:
+                clients.append(test.run([*to(proxy, "redis-cli"), "-x", "set", "value"], stdin=stdin))
+            clients.append(test.run([*to(proxy, "redis-cli"), "--raw", "get", "value"]))
+        return clients
+    for version in tls.VERSIONS:
+        test.check_server(lambda traced: serve_redis_tls(test, traced), drive,
+                          at_least=2 * len(SIZES), clean=lib.nothing,
+                          proxy_to=lambda to: tls.Proxy(test, to, version=version))
+        _, target = serve_redis_tls(test, False)
+        for size in SIZES:
+            proxy, value = tls.Proxy(test, target, version=version), test.write("value", lib.noise(size))
+            test.check_client(proxy, [*to(proxy, "redis-cli"), "-x", "set", "value"], stdin=value)
+            test.check_client(proxy, [*to(proxy, "redis-cli"), "--raw", "get", "value"])
+
+
+lib.main(cli, server, values)

@@ -15,6 +15,12 @@ import threading
 import lib
 from lib import expect
 
+VERSIONS = ssl.TLSVersion.TLSv1_3, ssl.TLSVersion.TLSv1_2
+# Of a program that speaks both versions of HTTP.
+WAYS = [(protocols, version) for protocols in (("http/1.1",), ("h2",)) for version in VERSIONS]
+# 100 MB take their time.
+LARGE_VERSIONS, LARGE_WAYS = (VERSIONS, WAYS) if lib.LARGE else (VERSIONS[:1], WAYS[:1])
+
 WINDOW = 1 << 20  # bytes that may wait for one side before the other is not read any more
 
 
@@ -30,6 +36,11 @@ def certificate(test, name="server"):
         expect(made.status == 0, f"no certificate: {made.told()}")
         os.chmod(key, 0o644)
     return cert, key
+
+
+def only_full():
+    if not lib.LARGE:
+        raise lib.Skip("100 MB of this program are for --full")
 
 
 def curls(test, proxy, paths, count):
@@ -52,7 +63,7 @@ class Side:
         self.encrypted, self.waiting = ssl.MemoryBIO(), ssl.MemoryBIO()
         self.tls = context.wrap_bio(self.encrypted, self.waiting, server_side=server_side)
         self.pending = b""  # encrypted, taken from `waiting`
-        self.ended = self.closing = self.closed = False
+        self.ended = self.closing = self.closed = self.gone = False
 
     def to_send(self):
         return len(self.pending) + self.waiting.pending
@@ -67,6 +78,7 @@ class Side:
         if data:
             self.encrypted.write(data)
         else:
+            self.gone = True
             self.encrypted.write_eof()
 
     def send(self):
@@ -83,17 +95,22 @@ class Side:
             self.closed = True
 
     def handshake(self):
+        """False if the other end has closed its socket in the middle of it."""
         while True:
             try:
                 self.tls.do_handshake()
                 done = True
             except ssl.SSLWantReadError:
                 done = False
+            except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
+                if not self.gone:
+                    raise
+                return False
             while self.to_send():
                 select.select([], [self.sock], [], lib.PATIENCE)
                 self.send()
             if done:
-                return
+                return True
             select.select([self.sock], [], [], lib.PATIENCE)
             self.receive()
 
@@ -151,8 +168,10 @@ class Connection:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         left = Side(client, self.proxy.as_server, True)
         right = Side(server, self.proxy.as_client, False)
-        left.handshake()
-        right.handshake()
+        if not left.handshake():
+            expect(self.proxy.may_leave, "the client has gone in the middle of its handshake")
+            return
+        expect(right.handshake(), "the server has gone in the middle of its handshake")
         # To the end of both, so that whatever they write is heard, though nobody may want it.
         while not (left.ended and right.ended and left.closed and right.closed):
             self._pass(left, right, "c2s")
@@ -196,12 +215,15 @@ class Connection:
 class Proxy:
     """
     lib.Proxy for what is encrypted. before(client, server, sent) may talk on the sockets first, where
-    TLS begins later.
+    TLS begins later. may_leave: the client can end while it makes connections that it has no use for
+    any more, as Go's does; then nothing was said on them.
     """
     layer = "plain"
 
-    def __init__(self, test, target, protocols=("http/1.1",), version=None, before=None):
+    def __init__(self, test, target, protocols=("http/1.1",), version=None, before=None,
+                 may_leave=False):
         self.test, self.before, self.host = test, before, "127.0.0.1"
+        self.may_leave = may_leave
         self.protocols = protocols
         host, _, port = target.rpartition(":")
         self.target = host, int(port)

@@ -23,7 +23,7 @@ import (
 
 func pattern(size int) []byte {
 	data := make([]byte, size)
-	state := uint32(1)
+	state := uint32(size)
 	for i := range data {
 		state = state*1664525 + 1013904223
 		data[i] = byte(state >> 24)
