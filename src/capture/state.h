@@ -77,7 +77,7 @@ struct open_call {
 
 /* task::user */
 struct ctask {
-	char comm[EVENT_COMM_MAX]; /* clean */
+	char comm[EVENT_COMM_MAX];         /* clean */
 	const struct sock *last_tls[DIRS]; /* that it moved TLS records on; only to be compared */
 	int last_tls_fd[DIRS];
 	struct open_call open;

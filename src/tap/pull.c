@@ -233,37 +233,55 @@ static void restore(const struct pull *pull, const struct ring_frame *frame, uin
 	user->rsp = addr + FRAME_SIZE + FRAME_RED_ZONE;
 }
 
+/* What has become of the call. */
+enum fate { NOT_MADE, NOT_ENDED, ENDED };
+
+static enum fate fate_of(const struct pull *pull, const struct ring_frame *frame)
+{
+	if (frame->traced || !was_made(pull, frame))
+		return NOT_MADE;
+	if (frame->state == FRAME_CALLING && (is_restart(pull) || pull->refused))
+		return NOT_ENDED;
+	return ENDED;
+}
+
+/* What it has left half done; it is out of the agent, or will never go on. */
+static void settle(struct pull *pull, struct ring_frame *frame, enum fate fate, int64_t result)
+{
+	settle_record(pull, frame);
+	give_credit(pull, frame);
+	if (fate == NOT_ENDED && !pull->refused && !pull->dying)
+		suspend(pull, frame);
+	if (fate == ENDED && !is_all_told(pull->tap, frame, result))
+		drain_frame(pull->tap, pull->tapped, pull->task, frame, pull->user->rsp, result);
+}
+
 /* In the middle: what the program had is in the frame. */
 static void from_frame(struct pull *pull)
 {
 	const uint64_t none = 0;
 	struct ring_frame frame;
-	uint64_t addr, sp;
+	enum fate fate;
+	uint64_t addr;
 	int64_t result;
 
 	if (!find_frame(pull, &addr, &frame) || !find_stub(pull, frame.stub))
 		return;
-	sp = addr + FRAME_SIZE + FRAME_RED_ZONE;
 	complete_frame(pull, &frame);
-	settle_record(pull, &frame);
-	give_credit(pull, &frame);
+	fate = fate_of(pull, &frame);
 	result = frame.state == FRAME_CALLING ? (int64_t)pull->user->rax : frame.result;
-	if (frame.traced || !was_made(pull, &frame)) {
-		restore(pull, &frame, addr);
-		to_front(pull, frame.nr);
-	} else if (frame.state == FRAME_CALLING && (is_restart(pull) || pull->refused)) {
-		restore(pull, &frame, addr);
-		to_back(pull);
-		if (!pull->refused && !pull->dying)
-			suspend(pull, &frame);
-	} else {
-		if (!is_all_told(pull->tap, &frame, result))
-			drain_frame(pull->tap, pull->tapped, pull->task, &frame, sp, result);
-		restore(pull, &frame, addr);
+	restore(pull, &frame, addr);
+	if (fate == ENDED)
 		pull->user->rax = (uint64_t)result;
+	if (fate == NOT_MADE)
+		to_front(pull, frame.nr);
+	else
 		to_back(pull);
-	}
-	if (finish(pull) && !pull->dying)
+	/* If it was killed just now, it is still where it was, and told at its exit-stop. */
+	if (!finish(pull))
+		return;
+	settle(pull, &frame, fate, result);
+	if (!pull->dying)
 		space_poke(pull->task->proc, addr, &none, sizeof(none));
 }
 
