@@ -21,10 +21,11 @@
  * How often the rings are looked at. A look disturbs: three threads take turns on processors that the
  * program wants. So the pause becomes longer where little came, and shorter before a ring is full.
  */
-#define PAUSE_MIN 1000000L
-#define PAUSE_MAX 10000000L
-#define LITTLE    (RING_SIZE / 16)
-#define MUCH      (RING_SIZE / 4)
+#define PAUSE_MIN  1000000L
+#define PAUSE_MAX  10000000L
+#define PAUSE_IDLE 40000000L
+#define LITTLE     (RING_SIZE / 16)
+#define MUCH       (RING_SIZE / 4)
 
 uint64_t tap_ticks(void)
 {
@@ -83,13 +84,15 @@ static uint64_t most_held(struct tap *tap)
 
 static long next_pause(long pause, uint64_t held)
 {
+	long most = held ? PAUSE_MAX : PAUSE_IDLE;
+
 	if (held > MUCH)
 		pause = held > 2 * MUCH ? PAUSE_MIN : pause / 2;
 	else if (held < LITTLE)
 		pause *= 2;
 	if (pause < PAUSE_MIN)
 		return PAUSE_MIN;
-	return pause < PAUSE_MAX ? pause : PAUSE_MAX;
+	return pause < most ? pause : most;
 }
 
 /* The tracer waits for stops, and the agents make none: somebody has to tell it of their records. */
