@@ -369,7 +369,7 @@ static void on_kicked(void *ctx)
 	struct capture *capture = ctx;
 
 	if (capture->tap)
-		tap_drain(capture->tap);
+		tap_tick(capture->tap);
 	ghosts_sweep(capture, false);
 	if (capture->kicked)
 		capture->kicked(capture->kicked_ctx);

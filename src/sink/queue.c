@@ -4,6 +4,7 @@
 #include "base/own.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -19,6 +20,12 @@
 
 /* Enough to interrupt a nap. */
 #define WAKE_BYTES (1U << 20)
+
+/*
+ * After so many the processor is offered to others: where a client and a server wait for each other, a
+ * long turn of ours makes both wait.
+ */
+#define TURN_BYTES (32U << 10)
 
 /* Events that find a place, at least and at most. */
 #define PLACES_MIN 1024U
@@ -207,6 +214,7 @@ static void empty(struct queue *queue)
 	uint64_t tail = atomic_load_explicit(&queue->tail, memory_order_acquire);
 	uint64_t head = atomic_load_explicit(&queue->head, memory_order_relaxed);
 	uint64_t bytes = atomic_load_explicit(&queue->bytes_out, memory_order_relaxed);
+	uint64_t turn = bytes;
 
 	while (head != tail) {
 		struct event *event = queue->events[head & queue->mask];
@@ -217,8 +225,12 @@ static void empty(struct queue *queue)
 		atomic_store_explicit(&queue->head, ++head, memory_order_release);
 		atomic_store_explicit(&queue->bytes_out, bytes, memory_order_release);
 		/* Who is seen here too late is seen with the next event, or behind the last. */
-		if (atomic_load_explicit(&queue->held, memory_order_relaxed))
+		if (atomic_load_explicit(&queue->held, memory_order_relaxed)) {
 			tell_of_room(queue);
+		} else if (bytes - turn >= TURN_BYTES) {
+			turn = bytes;
+			sched_yield();
+		}
 	}
 	atomic_thread_fence(memory_order_seq_cst);
 	if (atomic_load(&queue->held))

@@ -7,6 +7,7 @@
 #include "tap/state.h"
 #include "tracer/mem.h"
 
+#include <sched.h>
 #include <string.h>
 
 /* Nothing is published at the tail for so long: nobody will. */
@@ -14,6 +15,12 @@
 
 /* Consumed bytes are given back in such portions. */
 #define GIVE_BACK (RING_SIZE / 16)
+
+/*
+ * After so many taken the processor is offered to others, where nobody waits for us: a long turn of ours
+ * makes a server wait, and its clients for it.
+ */
+#define TURN_BYTES (32U << 10)
 
 #define PIECES_MAX 64
 
@@ -210,10 +217,20 @@ static void give_up(struct tap *tap, struct ring *ring, uint64_t head, uint64_t 
 	ring->tail = head;
 }
 
+static void offer_turn(const struct tap *tap, const struct ring *ring, uint64_t *turn)
+{
+	if (!tap->unhurried || ring->tail - *turn < TURN_BYTES)
+		return;
+	*turn = ring->tail;
+	if (!tracer_has_stops(tap->tracer))
+		sched_yield();
+}
+
 static void take_all(struct tap *tap, struct ring *ring, bool ends)
 {
 	uint64_t head = atomic_load_explicit(&ring->header->head, memory_order_acquire), freed = 0;
 	struct ring_record record;
+	uint64_t turn = ring->tail;
 
 	if (head % RING_ALIGN) {
 		head = RING_ALIGN - head % RING_ALIGN;
@@ -239,6 +256,7 @@ static void take_all(struct tap *tap, struct ring *ring, bool ends)
 		freed += record.size;
 		if (freed >= GIVE_BACK)
 			give_back(ring, &freed);
+		offer_turn(tap, ring, &turn);
 	}
 	give_back(ring, &freed);
 	atomic_store_explicit(&ring->header->tail, ring->tail, memory_order_relaxed);

@@ -92,6 +92,11 @@ bool tap_before(struct tap *tap, struct task *task, struct stop stop)
 	return false;
 }
 
+void tap_tick(struct tap *tap)
+{
+	(void)tap;
+}
+
 void tap_drain(struct tap *tap)
 {
 	(void)tap;

@@ -58,6 +58,7 @@ struct tap {
 	pthread_mutex_t lock; /* rings: the ticker looks at them */
 	pthread_t ticker;
 	atomic_bool ended;
+	bool unhurried; /* no thread is stopped */
 	struct tap_stats stats;
 	double ns_per_tick;
 	uint64_t base_tsc, base_ns; /* a pair of readings of long ago */

@@ -415,6 +415,13 @@ void tap_drain(struct tap *tap)
 		drain_ring(tap, ring, false);
 }
 
+void tap_tick(struct tap *tap)
+{
+	tap->unhurried = true;
+	tap_drain(tap);
+	tap->unhurried = false;
+}
+
 bool tap_waits(struct tap *tap, struct task *task)
 {
 	const struct tapped *tapped = tapped_of(tap, task->proc);

@@ -74,8 +74,9 @@ bool tap_waits(struct tap *tap, struct task *task);
  */
 bool tap_before(struct tap *tap, struct task *task, struct stop stop);
 
-/* Takes what is in the rings. */
+/* Takes what is in the rings. tap_tick: by the clock, when no thread of the program waits for us. */
 void tap_drain(struct tap *tap);
+void tap_tick(struct tap *tap);
 
 struct tap_stats {
 	uint64_t calls;   /* told */

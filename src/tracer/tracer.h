@@ -140,6 +140,9 @@ int tracer_main_status(const struct tracer *tracer);
 void tracer_kick(struct tracer *tracer);
 bool tracer_kick_pending(const struct tracer *tracer);
 
+/* True where a tracee has stopped, or ended, and waits to be handled. */
+bool tracer_has_stops(const struct tracer *tracer);
+
 /*
  * Sends a signal to the started program, or, when it has ended, to what is left of its children.
  * With not_ours only to those outside our process group: the terminal has sent it to the others.

@@ -91,6 +91,15 @@ int wait_fill(struct tracer *tracer)
 	return 0;
 }
 
+bool tracer_has_stops(const struct tracer *tracer)
+{
+	siginfo_t info = { 0 };
+
+	return tracer->queue.count ||
+	       (!waitid(P_ALL, 0, &info, WEXITED | WSTOPPED | WNOWAIT | WNOHANG | __WALL) &&
+		info.si_pid);
+}
+
 static void take_at(struct wait_queue *queue, size_t at, struct wait_item *ret_item)
 {
 	*ret_item = queue->items[at];
