@@ -27,6 +27,7 @@ struct talk {
 	bool connects;
 	bool encrypted; /* the wire has TLS */
 	bool plain;     /* plaintext is known */
+	bool told;      /* … and messages of it were passed on */
 };
 
 static struct talk *talk_of(const struct stream *stream)
@@ -50,6 +51,9 @@ static bool is_outranked(const struct talk *talk, const struct talk *other)
 {
 	int rank = rank_of(talk), others = rank_of(other);
 
+	/* Its plaintext was there first: what it said is not said again. */
+	if (talk->told != other->told)
+		return other->told;
 	if (rank != others)
 		return rank < others;
 	if (talk->connects != other->connects)
@@ -300,8 +304,10 @@ static void on_message(struct message_sink *tap, struct message *message)
 	if (is_ciphertext(talk, message))
 		return;
 	count_message(talk, message);
-	if (!is_silent(talk))
-		message_sink_message(conversations->next, message);
+	if (is_silent(talk))
+		return;
+	talk->told |= message->origin && message->origin->layer == LAYER_PLAIN;
+	message_sink_message(conversations->next, message);
 }
 
 static void on_exchange(struct message_sink *tap, struct exchange *exchange)

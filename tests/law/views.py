@@ -129,6 +129,30 @@ class Lines(Case):
         self.assertEqual(len([m for m in self.messages() if m["type"] == "connection"]), 1)
         self.assertIn("server[200] <- ", self.show("--pid", "200"))
 
+    def test_both_ends_encrypted(self):
+        """Who says it first in plain says it alone; encrypted, an end does not speak for one that can."""
+        request, answer = "GET / HTTP/1.1\r\nHost: h\r\n\r\n", "HTTP/1.1 204 None\r\n\r\n"
+        talk = {"client": (("out", request), ("in", answer)),
+                "server": (("in", request), ("out", answer))}
+        for order in ("client", "server"), ("server", "client"), ("server",), ("client",):
+            self.capture = Capture()
+            mine = self.capture.open(443)
+            theirs = {"fd": 9, "conn": 2, "proto": "tcp", "local": mine["remote"],
+                      "remote": mine["local"], "pid": 200, "tid": 200, "comm": "server"}
+            self.capture.add("socket", **theirs, event="accept", family="inet")
+            for end, way in (mine, "out"), (theirs, "in"):
+                self.capture.say(end, way, b"\x17\x03\x03\x00\x20" + bytes(32))
+            for end in order:
+                for way, data in talk[end]:
+                    self.capture.say(mine if end == "client" else theirs, way, data, "plain")
+            self.capture.close(mine)
+            self.capture.close(theirs)
+            line, = self.lines()
+            arrow = "client[100] -> server[200]" if order[0] == "client" else \
+                "server[200] <- client[100]"
+            self.assertTrue(line.startswith(f"{arrow} GET https://h/ -> 204"), line)
+            self.assertEqual(len([m for m in self.messages() if m["type"] == "connection"]), 1)
+
     def test_as(self):
         conn = self.capture.open(7777)
         self.capture.say(conn, "out", "PING\r\n")
