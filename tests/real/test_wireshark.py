@@ -307,7 +307,8 @@ def extcap(test):
     # Attached: the server goes on.
     attached = lib.threading.Thread(target=ask_until, args=(test, target, server))
     attached.start()
-    shown = run_extcap(env, "iotrace-attach", "name", "nginx", "-c", "6")
+    # So many that a whole connection is among them, if the first was met in its middle.
+    shown = run_extcap(env, "iotrace-attach", "name", "nginx", "-c", "20")
     server.asked = True
     attached.join()
     expect([b"nginx", b"/1", b""] in shown, f"{shown}")
