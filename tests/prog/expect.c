@@ -360,8 +360,13 @@ char thread_state(pid_t tid)
 
 	snprintf(path, sizeof(path), "/proc/%d/stat", tid);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
-	check(fd >= 0);
-	n = read(fd, text, sizeof(text) - 1);
+	check(fd >= 0 || errno == ENOENT);
+	n = fd < 0 ? 0 : read(fd, text, sizeof(text) - 1);
+	/* It was there, and ends in between. */
+	if (fd < 0 || (n < 0 && errno == ESRCH)) {
+		close(fd);
+		return 'X';
+	}
 	close(fd);
 	check(n > 0);
 	text[n] = '\0';
@@ -372,8 +377,12 @@ char thread_state(pid_t tid)
 
 void await_blocked(pid_t tid)
 {
-	while (thread_state(tid) != 'S')
+	char state;
+
+	while ((state = thread_state(tid)) != 'S') {
+		check(state != 'X');
 		sched_yield();
+	}
 }
 
 void await_readable(int fd)

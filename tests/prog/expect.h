@@ -72,7 +72,7 @@ uint32_t checksum(const void *data, size_t len);
 /* Memory of len bytes that ends where nothing is mapped. */
 void *page_end(size_t len);
 
-/* The letter of /proc/TID/stat. */
+/* The letter of /proc/TID/stat; X: it has ended. */
 char thread_state(pid_t tid);
 /* Returns when thread tid sleeps in a system call; it must be on its way to one. */
 void await_blocked(pid_t tid);

@@ -65,7 +65,7 @@ static bool is_stopped(pid_t pid)
 	check(tasks);
 	while ((entry = readdir(tasks)))
 		if (entry->d_name[0] != '.')
-			stopped &= strchr("Tt", thread_state(atoi(entry->d_name))) != NULL;
+			stopped &= strchr("TtXZ", thread_state(atoi(entry->d_name))) != NULL;
 	closedir(tasks);
 	return stopped;
 }
