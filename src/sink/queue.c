@@ -241,16 +241,21 @@ static void *output_thread(void *ctx)
 {
 	struct queue *queue = ctx;
 
-	while (!is_empty(queue) || !atomic_load(&queue->finished)) {
+	bool finished;
+
+	for (;;) {
+		/* In this order: nothing comes behind the end, but until it was seen, something can. */
+		finished = atomic_load(&queue->finished);
 		if (!is_empty(queue)) {
 			empty(queue);
 			continue;
 		}
+		if (finished)
+			return NULL;
 		if (queue->options.idle)
 			queue->options.idle(queue->options.idle_ctx);
 		rest(queue);
 	}
-	return NULL;
 }
 
 static int queue_finish(struct sink *sink)

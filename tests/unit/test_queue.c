@@ -162,6 +162,46 @@ static void everything_in_order(void **state)
 	}
 }
 
+static atomic_bool passed;
+static atomic_size_t passed_count;
+
+static void note_passing(struct sink *sink, struct event *event)
+{
+	(void)sink;
+	(void)event;
+	atomic_fetch_add(&passed_count, 1);
+	atomic_store(&passed, true);
+}
+
+static int end_nothing(struct sink *sink)
+{
+	(void)sink;
+	return 0;
+}
+
+/* An event and the end come while the thread is finding out that the queue is empty. */
+static void the_last_comes_with_the_end(void **state)
+{
+	const struct queue_options options = { .bytes = 1 << 20 };
+	struct sink next = { note_passing, end_nothing };
+
+	(void)state;
+	for (int round = 0; round < 5000; round++) {
+		struct sink *queue = queue_new(&options, &next);
+
+		atomic_store(&passed_count, 0);
+		atomic_store(&passed, false);
+		emit(queue, EVENT_NOTE, 0, 0);
+		while (!atomic_load(&passed))
+			continue;
+		for (volatile int i = 0; i < round % 100; i++)
+			continue;
+		emit(queue, EVENT_NOTE, 1, 0);
+		assert_int_equal(sink_finish(queue), 0);
+		CHECK(passed_count == 2, "round %d", round);
+	}
+}
+
 static void nothing_was_emitted(void **state)
 {
 	(void)state;
@@ -350,6 +390,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(everything_in_order),
+		cmocka_unit_test(the_last_comes_with_the_end),
 		cmocka_unit_test(nothing_was_emitted),
 		cmocka_unit_test(a_full_queue_holds_the_producer),
 		cmocka_unit_test(dropping_makes_one_loss),
