@@ -4,6 +4,8 @@
  */
 #include "abi/sys.h"
 
+#include "abi/levels.h"
+
 #include <fcntl.h>
 #include <linux/prctl.h>
 #include <netinet/tcp.h>
@@ -56,16 +58,6 @@
 			c                                                                   \
 		}                                                                           \
 	}
-
-#ifndef SOL_TLS
-#define SOL_TLS 282
-#endif
-#ifndef SOL_XDP
-#define SOL_XDP 283
-#endif
-#ifndef SOL_PACKET
-#define SOL_PACKET 263
-#endif
 
 const struct sys_row sys_rows[] = {
 	DATA("read", WHEN_WIDE, SYS_IN, SHAPE_BUF, 1, 2, -1, -1, -1),

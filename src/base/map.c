@@ -1,22 +1,17 @@
 /* The only file that knows uthash. */
 #include "base/map.h"
 
+#include "base/hash.h"
 #include "base/own.h"
 
 #define uthash_malloc(size) own_alloc(size)
 /* All keys are of one size, and looked up for every call: uthash's own way is for strings. */
-#define HASH_FUNCTION(key, len, hash) ((hash) = hash_of(*(const uint64_t *)(key)))
+#define HASH_FUNCTION(key, len, hash) ((hash) = hash_u64(*(const uint64_t *)(key)))
 #define HASH_KEYCMP(a, b, len)        (*(const uint64_t *)(a) != *(const uint64_t *)(b))
 #pragma GCC diagnostic ignored "-Wconversion"
 #pragma GCC diagnostic ignored "-Wsign-conversion"
 #pragma GCC diagnostic ignored "-Wimplicit-fallthrough"
 #include <uthash.h>
-
-/* Fibonacci hashing: the table's index is the low bits of this. */
-static unsigned int hash_of(uint64_t key)
-{
-	return (unsigned int)((key * 0x9e3779b97f4a7c15ULL) >> 32);
-}
 
 struct map_node {
 	uint64_t key;

@@ -1,4 +1,5 @@
 /* Control data: struct cmsghdr of cmsg(3), in the layouts of 32- and 64-bit programs. */
+#include "abi/levels.h"
 #include "base/own.h"
 #include "capture/message.h"
 #include "tracer/mem.h"
@@ -6,10 +7,6 @@
 #include <linux/tls.h>
 #include <string.h>
 #include <sys/socket.h>
-
-#ifndef SOL_TLS
-#define SOL_TLS 282
-#endif
 
 /* More than any kernel hands out: descriptors, credentials, time stamps, packet information. */
 #define CONTROL_MAX (64U << 10)

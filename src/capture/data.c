@@ -20,9 +20,6 @@
 /* Of one sendmmsg, what is copied at the entry; the rest at the exit. */
 #define BATCH_COPY_MAX (1U << 20)
 
-/* TLS's type of records that carry what the program sends: RFC 8446, 5.1. */
-#define RECORD_APPLICATION 23
-
 void open_call_done(struct capture *capture, struct task *task)
 {
 	struct open_call *open = &ctask_of(task)->open;

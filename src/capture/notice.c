@@ -1,4 +1,5 @@
 /* Calls that change what other calls mean, or open ways for bytes that no call shows. */
+#include "abi/levels.h"
 #include "base/own.h"
 #include "base/proc.h"
 #include "capture/message.h"
@@ -9,14 +10,6 @@
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
-
-#ifndef SOL_TLS
-#define SOL_TLS 282
-#endif
-#ifndef SOL_XDP
-#define SOL_XDP 283
-#endif
-#define SOL_PACKET 263
 
 /* include/uapi/linux/tls.h */
 #define TLS_TX 1

@@ -65,9 +65,8 @@ static bool is_bound(const struct session *session)
 	return session->sock && session->sock->fds;
 }
 
-#define RECORD_HANDSHAKE   0x16
-#define RECORD_APPLICATION 0x17
-#define CLIENT_HELLO       1
+#define RECORD_HANDSHAKE 0x16
+#define CLIENT_HELLO     1
 #define RANDOM_OFFSET \
 	11 /* 5 of the record, 4 of the handshake, 2 of the version: RFC 8446, 4.1.2 */
 

@@ -1,5 +1,6 @@
 #include "capture/sock.h"
 
+#include "abi/levels.h"
 #include "base/addr.h"
 #include "base/own.h"
 
@@ -13,9 +14,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#ifndef SOL_TLS
-#define SOL_TLS 282
-#endif
 #ifndef IPPROTO_MPTCP
 #define IPPROTO_MPTCP 262
 #endif

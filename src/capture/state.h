@@ -14,6 +14,9 @@
 
 #define COMM_LEN 16
 
+/* TLS's type of records that carry what the program sends: RFC 8446, 5.1. */
+#define RECORD_APPLICATION 23
+
 struct initial_sock {
 	int fd;
 	struct sock_info info;

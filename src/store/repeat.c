@@ -1,6 +1,7 @@
 #include "store/repeat.h"
 
 #include "base/addr.h"
+#include "base/hash.h"
 #include "base/own.h"
 #include "store/item.h"
 
@@ -64,7 +65,7 @@ static struct known **place(struct repeat *repeat, const struct event *event)
 {
 	uint64_t mixed = event->data.conn << 3 ^ (uint64_t)event->tid << 1 ^ event->data.dir;
 
-	return &repeat->known[mixed * 0x9e3779b97f4a7c15ULL >> 32 & (KNOWN - 1)];
+	return &repeat->known[hash_u64(mixed) & (KNOWN - 1)];
 }
 
 static void remember(struct known *known, const struct event *event)
