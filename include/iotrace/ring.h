@@ -29,7 +29,7 @@
 /* Longer payloads come in pieces. */
 #define RING_PIECE 0x100000
 
-/* So much of a call's bytes is asked for before it is made: many threads can be blocked at once. */
+/* So much of what is sent is asked for before the call is made: many threads can be blocked at once. */
 #define RING_AHEAD 0x2000
 
 #define RING_ALIGN 16
@@ -95,8 +95,8 @@ struct ring_header {
 	_Alignas(64) _Atomic uint64_t head;
 	_Alignas(64) _Atomic uint64_t tail;
 	/*
-	 * Free bytes that nobody has asked for. Taken before a call is made (and where that is not enough,
-	 * after it), given back after its record by the agent (what it did not need) and by iotrace (what it
+	 * Free bytes that nobody has asked for. Taken before a call that sends (and where that is not enough,
+	 * after it) and after one that reads, given back after its record by the agent (what it did not need) and by iotrace (what it
 	 * has consumed).
 	 */
 	_Alignas(64) _Atomic int64_t credit;

@@ -422,14 +422,28 @@ void tap_tick(struct tap *tap)
 	tap->unhurried = false;
 }
 
+/* For whatever an agent can ask for at once. */
+static bool has_room(const struct ring *ring)
+{
+	int64_t most = sizeof(struct ring_record) + RING_PIECE;
+
+	return atomic_load_explicit(&ring->header->credit, memory_order_relaxed) >= most;
+}
+
 bool tap_waits(struct tap *tap, struct task *task)
 {
-	const struct tapped *tapped = tapped_of(tap, task->proc);
+	const struct stop stop = { .kind = STOP_SECCOMP };
+	struct tapped *tapped = tapped_of(tap, task->proc);
 
 	if (task->call.ip != TAP_WAITED_AT || !tapped || !tapped->ready)
 		return false;
 	tap_drain(tap);
 	tracer_skip_call(tap->tracer, task, 0);
+	/* Threads that are blocked in calls have the rest, and may wait for what this one does next. */
+	if (!has_room(tapped->ring)) {
+		drain_process(tap, tapped);
+		pull_out(tap, tapped, task, stop);
+	}
 	return true;
 }
 

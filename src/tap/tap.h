@@ -65,7 +65,10 @@ void tap_fork(struct tap *tap, struct task *parent, struct task *child, uint64_t
 void tap_exec(struct tap *tap, struct proc *proc);
 void tap_gone(struct tap *tap, struct task *task, bool last);
 
-/* At a call's entry. True if it is the agent's, which waited for room in the ring: it has it now. */
+/*
+ * At a call's entry. True if it is the agent's, which waited for room in the ring: it has it now, or
+ * what it had to tell was taken from it.
+ */
 bool tap_waits(struct tap *tap, struct task *task);
 
 /*

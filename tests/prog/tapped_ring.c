@@ -112,6 +112,74 @@ static void full(void)
 	     (size_t)LARGE * ROUNDS + talked, (size_t)LARGE * ROUNDS + talked);
 }
 
+/* -- starved: threads that are blocked in writes have room in the ring, and wait for who needs the rest */
+
+/* More than the agent knows: all that it does know have room. */
+#define WRITERS (2 * RING_THREADS)
+#define SHORT   8192
+#define LONG    (1U << 20)
+
+static struct pair first;
+static atomic_int begun;
+
+static void *writes_short(void *arg)
+{
+	static char data[SHORT];
+
+	/* It becomes known with the first, and is stopped at no more. */
+	check(write(first.fds[0], data, 1) == 1);
+	atomic_fetch_add(&begun, 1);
+	check(write(other.fds[0], data, sizeof(data)) == sizeof(data));
+	return arg;
+}
+
+static void *writes_long(void *arg)
+{
+	static char data[LONG];
+
+	check(write(pair.fds[0], data, sizeof(data)) == sizeof(data));
+	return arg;
+}
+
+static void starved(void)
+{
+	static pthread_t threads[WRITERS], writer;
+	static char got[LONG];
+	const size_t all = 3 + LONG + (SHORT + 1) * (size_t)WRITERS;
+	pthread_attr_t attr;
+
+	settings("'types':[],'tap':50");
+	pair_open(&pair, "0", "1");
+	pair_open(&other, "other 0", "other 1");
+	pair_open(&first, "first 0", "first 1");
+	/* This thread, these ends and recv are known before the others come. */
+	for (int i = 0; i < 3; i++) {
+		check(write(pair.fds[0], "x", 1) == 1);
+		check(recv(pair.fds[1], got, 1, MSG_WAITALL) == 1);
+	}
+	check(!pthread_attr_init(&attr) && !pthread_attr_setstacksize(&attr, 64 << 10));
+	for (size_t i = 0; i < WRITERS; i++)
+		check(!pthread_create(&threads[i], &attr, writes_short, NULL));
+	while (atomic_load(&begun) < WRITERS)
+		sched_yield();
+	check(recv(first.fds[1], got, WRITERS, MSG_WAITALL) == WRITERS);
+	check(!pthread_create(&writer, &attr, writes_long, NULL));
+	/* More at once than there is room for; only then come the others' bytes. */
+	check(recv(pair.fds[1], got, LONG, MSG_WAITALL) == LONG);
+	for (size_t at = 0; at < (size_t)SHORT * WRITERS;) {
+		ssize_t n = read(other.fds[1], got, sizeof(got));
+
+		check(n > 0);
+		at += (size_t)n;
+	}
+	for (size_t i = 0; i < WRITERS; i++)
+		check(!pthread_join(threads[i], NULL));
+	check(!pthread_join(writer, NULL));
+	same("all is read");
+	want("'type':'end','bytes':{'wire':{'out':%zu,'in':%zu}},'loss':{'calls':0,'bytes':0}", all,
+	     all);
+}
+
 /* -- larger than the ring, in one buffer and in pieces that end anywhere */
 
 #define HUGE_SIZE (10U << 20)
@@ -318,10 +386,8 @@ static void scribbled(void)
 int main(int argc, char **argv)
 {
 	static const struct tapped_case cases[] = {
-		{ "full", full },
-		{ "huge", huge },
-		{ "unmapped", unmapped },
-		{ "scribbled", scribbled },
+		{ "full", full },         { "starved", starved },     { "huge", huge },
+		{ "unmapped", unmapped }, { "scribbled", scribbled },
 	};
 
 	check(argc == 2);

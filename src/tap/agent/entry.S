@@ -159,8 +159,10 @@ tap_taken:
 	/* void tap_give(struct ring_frame *): all that it has not used. */
 	.globl	tap_give
 tap_give:
-	xorl	%esi, %esi
-	xchgq	%rsi, FRAME_CREDIT(%rdi)
+	movq	FRAME_CREDIT(%rdi), %rsi
+	testq	%rsi, %rsi
+	jz	tap_given
+	movq	$0, FRAME_CREDIT(%rdi)
 	.globl	tap_giving
 tap_giving:
 	lock addq %rsi, RING_HEADER+RING_CREDIT
