@@ -96,8 +96,8 @@ struct ring_header {
 	_Alignas(64) _Atomic uint64_t tail;
 	/*
 	 * Free bytes that nobody has asked for. Taken before a call that sends (and where that is not enough,
-	 * after it) and after one that reads, given back after its record by the agent (what it did not need) and by iotrace (what it
-	 * has consumed).
+	 * after it) and after one that reads; given back after its record by the agent (what it did not need)
+	 * and by iotrace (what it has consumed).
 	 */
 	_Alignas(64) _Atomic int64_t credit;
 	/* Calls that ended with EAGAIN and have no record. */

@@ -4,6 +4,9 @@
  */
 #include "tapped.h"
 
+#include "iotrace/ring.h"
+
+#include <dirent.h>
 #include <errno.h>
 #include <execinfo.h>
 #include <pthread.h>
@@ -11,6 +14,9 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
@@ -291,27 +297,91 @@ static void jumped(void)
 
 /* -- stopped and continued, at any moment */
 
+static struct pair other;
+static atomic_int *said; /* seen by the parent */
+
+/* Known to the agent, and in it for good. */
+static void *reads_on(void *arg)
+{
+	char got;
+
+	pair_talk(&other, 3);
+	about_to_block();
+	check(read(other.fds[1], &got, 1) == -2);
+	return arg;
+}
+
+static void keep_talking(void)
+{
+	pthread_t thread;
+
+	check(!pthread_create(&thread, NULL, reads_on, NULL));
+	await_thread();
+	for (int i = 0; i < 3000; i++) {
+		pair_say(&pair, "stop me if you can");
+		atomic_store(said, i + 1);
+	}
+	_exit(4);
+}
+
+/* Where a stopped thread is, as /proc tells everybody: "running", or "NR ARG0 … ARG5 SP PC". */
+static bool is_in_agent(pid_t pid, const char *tid)
+{
+	char path[300], text[300] = "";
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%s/syscall", pid, tid);
+	file = fopen(path, "re");
+	if (file) {
+		if (!fgets(text, sizeof(text), file))
+			text[0] = '\0';
+		fclose(file);
+	}
+	return strrchr(text, ' ') &&
+	       strtoull(strrchr(text, ' '), NULL, 16) - RING_TEXT < RING_TEXT_SIZE;
+}
+
+/* Stopped for the world, each is at its own code; iotrace may still be at it. */
+static void await_own_code(pid_t pid)
+{
+	char path[40];
+	struct dirent *entry;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", pid);
+	dir = opendir(path);
+	check(dir);
+	while ((entry = readdir(dir)))
+		while (entry->d_name[0] != '.' && is_in_agent(pid, entry->d_name))
+			sched_yield();
+	closedir(dir);
+}
+
 static void stopped(void)
 {
 	pid_t pid;
 	int status;
 
-	settings("'per':'pid','tap':200");
+	said = mmap(NULL, sizeof(*said), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	check(said != MAP_FAILED);
+	settings("'per':'tid','tap':200");
 	pair_open(&pair, "0", "1");
+	pair_open(&other, "other 0", "other 1");
 	pair_talk(&pair, 3);
+	pair_talk(&other, 3);
 	pid = fork();
 	check(pid >= 0);
-	if (!pid) {
-		for (int i = 0; i < 3000; i++)
-			pair_say(&pair, "stop me if you can");
-		_exit(4);
-	}
+	if (!pid)
+		keep_talking();
 	/* It may have ended by then. */
 	for (int i = 0; i < 100; i++) {
+		while (atomic_load(said) <= 10 * i)
+			sched_yield();
 		check(!kill(pid, SIGSTOP));
 		check(waitpid(pid, &status, WUNTRACED) == pid);
 		if (!WIFSTOPPED(status))
 			break;
+		await_own_code(pid);
 		check(!kill(pid, SIGCONT));
 		check(waitpid(pid, &status, WCONTINUED) == pid);
 		if (!WIFCONTINUED(status))
