@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""What plaintext costs: HTTPS servers, native, traced without and with probes, and under strace.
+"""What plaintext costs: HTTPS servers, native, traced without and with probes, also pinned; strace.
 
     tests/bench/tls [--iotrace PATH] [--pairs N] [--only go,nginx]
 
@@ -95,7 +95,8 @@ def main():
         os.chmod(directory, 0o755)
         work, out = Work(directory), os.path.join(outs, 'out.iot')
         modes = [Mode('native'), Mode('without probes', [iotrace, '--no-tls', '-o', out, '--']),
-                 Mode('probes', [iotrace, '-o', out, '--']), Mode('strace', STRACE)]
+                 Mode('probes', [iotrace, '-o', out, '--']),
+                 Mode('probes, pinned', [iotrace, '--pin', '-o', out, '--']), Mode('strace', STRACE)]
         print(f'{"server":8} {"mode":15} {"requests/s":>10} {"of native":>10}')
         for name in args.only.split(','):
             if not shutil.which('wrk') or not shutil.which(name):
