@@ -240,7 +240,6 @@ static void empty(struct queue *queue)
 static void *output_thread(void *ctx)
 {
 	struct queue *queue = ctx;
-
 	bool finished;
 
 	for (;;) {

@@ -437,13 +437,10 @@ bool tap_waits(struct tap *tap, struct task *task)
 
 	if (task->call.ip != TAP_WAITED_AT || !tapped || !tapped->ready)
 		return false;
-	tap_drain(tap);
 	tracer_skip_call(tap->tracer, task, 0);
 	/* Threads that are blocked in calls have the rest, and may wait for what this one does next. */
-	if (!has_room(tapped->ring)) {
-		drain_process(tap, tapped);
+	if (!has_room(tapped->ring))
 		pull_out(tap, tapped, task, stop);
-	}
 	return true;
 }
 

@@ -66,8 +66,8 @@ void tap_exec(struct tap *tap, struct proc *proc);
 void tap_gone(struct tap *tap, struct task *task, bool last);
 
 /*
- * At a call's entry. True if it is the agent's, which waited for room in the ring: it has it now, or
- * what it had to tell was taken from it.
+ * At a call's entry, behind tap_before, which has emptied the ring. True if the call is the agent's,
+ * which waited for that: it has room now, or what it had to tell was taken from it.
  */
 bool tap_waits(struct tap *tap, struct task *task);
 
