@@ -9,7 +9,7 @@
 #ifndef IOTRACE_RING_H
 #define IOTRACE_RING_H
 
-#define RING_VERSION 1
+#define RING_VERSION 2
 
 /*
  * Fixed addresses, so that neither the agent nor the filters have to look anything up. Below 2 GiB, for
@@ -21,7 +21,7 @@
 #define RING_DATA    0x7a800000
 
 #define RING_TEXT_SIZE    0x3000
-#define RING_CONTROL_SIZE 0x14000
+#define RING_CONTROL_SIZE 0x23000
 #define RING_HEADER_SIZE  0x1000
 /* Mapped twice, one behind the other, so that no record is ever cut. A power of two. */
 #define RING_SIZE 0x800000
@@ -47,6 +47,10 @@
 #define RING_FD_OTHER   1 /* made without a stop and without a record */
 #define RING_FD_SOCKET  2 /* and above: recorded; the number changes with what the descriptor is */
 
+/* Calls of probed functions that are under way: so many, and so many places are tried for one. */
+#define RING_OPEN        1024
+#define RING_OPEN_PROBES 8
+
 /* What the entry code saves; offsets of struct ring_frame. */
 #define FRAME_MAGIC    0
 #define FRAME_STUB     8
@@ -60,6 +64,7 @@
 #define FRAME_CREDIT   144
 #define FRAME_POSITION 152
 #define FRAME_RESERVED 160
+#define FRAME_TOLD     216
 #define FRAME_SIZE     232
 
 #define FRAME_MAGIC_VALUE 0x7461706672616d65
@@ -77,6 +82,28 @@
 #define STUB_UNTRUSTED 13 /* where a traced call is made */
 #define STUB_RET       24 /* where the address behind the site's instruction stands */
 #define STUB_SIZE      40
+
+/*
+ * At a probed function's entry and returns a jump leads to a stub as well, a larger one: what is saved
+ * there, offsets of struct ring_hook_frame, and in the stub.
+ */
+#define HOOK_FRAME_SIZE  256
+#define HOOK_FRAME_MAGIC 0x686f6f6b65646672
+#define HOOK_RCX         232
+#define HOOK_R11         240
+
+#define HOOK_LOWER   15 /* where the stack pointer is lowered; before that, what comes behind it */
+#define HOOK_CALL    20 /* of the agent */
+#define HOOK_BACK    26 /* where it returns to */
+#define HOOK_RAISED  34 /* the stack pointer is the program's again; carry: it is to be traced */
+#define HOOK_BEFORE  36 /* the program's instruction, if it is to come behind the agent */
+#define HOOK_NEXT    51 /* the jump to what is behind it in the program */
+#define HOOK_TRACED  62 /* a trap, as it stood in the program */
+#define HOOK_DATA    64 /* struct ring_hook */
+#define HOOK_SIZE    104
+
+/* Longer plaintext is left to the tracer: one stop is little beside that. */
+#define HOOK_PAYLOAD_MAX 0x40000
 
 /* Where in struct ring_header the head and the credit are, and in struct ring_control what disables. */
 #define RING_HEAD     64
@@ -107,8 +134,15 @@ struct ring_header {
 enum ring_kind {
 	RING_SKIP, /* nothing: a reservation that came to nothing */
 	RING_CALL,
-	RING_MORE, /* more payload of the call before, of the same thread */
+	RING_MORE,  /* more payload of the call before, of the same thread */
+	RING_ENTER, /* a probed function was called: nr is its number, the payload HOOK_WORDS words */
+	RING_LEAVE, /* … and has returned: the payload is its plaintext, `asked` bytes long */
 };
+
+/* C: the six arguments in registers. Go: four, and the bounds of the goroutine's stack. */
+#define HOOK_WORDS 6
+#define HOOK_LOW   4
+#define HOOK_HIGH  5
 
 /* Marks of a record. */
 #define RING_CUT       1 /* the buffer could not be read to the end */
@@ -138,7 +172,21 @@ struct ring_record {
 
 _Static_assert(sizeof(struct ring_record) == 128, "the record's layout is a contract");
 
-/* Private to a process; a forked child has its own copy. Written by iotrace alone. */
+/* A call of a probed function that is under way. */
+struct ring_open {
+	/* 0: free. C: the stack pointer at the entry. Go: the goroutine, plus 1 in what reads. */
+	uint64_t key;
+	uint64_t number; /* of the function */
+	uint64_t buffer; /* its arguments, as the row says */
+	uint64_t length;
+	uint64_t low, high; /* Go: bounds of its stack, which can move */
+	uint64_t begun;
+	uint64_t unused;
+};
+
+_Static_assert(sizeof(struct ring_open) == 64, "one line of the cache each");
+
+/* Private to a process; a forked child has its own copy. Written by iotrace alone, but for `open`. */
 struct ring_control {
 	uint32_t version;
 	uint32_t process;   /* which of the ring's processes this is */
@@ -148,6 +196,7 @@ struct ring_control {
 	_Alignas(0x1000) uint8_t fd_state[RING_FDS];
 	/* fs bases of the threads that iotrace knows, by ring_thread_slot; 0 free, 1 was one. */
 	uint64_t threads[RING_THREADS];
+	_Alignas(0x1000) struct ring_open open[RING_OPEN];
 };
 
 #define RING_THREAD_PROBES 8
@@ -156,6 +205,36 @@ static inline uint32_t ring_thread_slot(uint64_t thread)
 {
 	return (uint32_t)((thread >> 6) * 0x9e3779b97f4a7c15ULL >> 54);
 }
+
+static inline uint32_t ring_open_slot(uint64_t key)
+{
+	return (uint32_t)((key >> 3) * 0x9e3779b97f4a7c15ULL >> 54);
+}
+
+/* When a result says that there are bytes: enum success of probe/row.h. */
+enum hook_success { HOOK_IF_POSITIVE, HOOK_IF_ONE, HOOK_IF_NONZERO, HOOK_ALWAYS };
+
+/* The length is the result, not an argument. */
+#define HOOK_RESULT 255
+
+/* At the end of a stub: what the agent does there. */
+struct ring_hook {
+	uint64_t entry;  /* the agent's */
+	uint64_t next;   /* the code behind the program's instruction */
+	uint64_t site;   /* that instruction */
+	uint32_t number; /* of the function */
+	int32_t below;   /* bytes from the stack pointer there up to the return address */
+	uint8_t leaves;  /* a return, not the entry */
+	uint8_t after;   /* the instruction comes before the agent */
+	uint8_t go;
+	uint8_t inward;  /* it reads */
+	uint8_t success; /* enum hook_success */
+	uint8_t narrow;  /* results are of 32 bits */
+	uint8_t buffer;  /* number of the argument */
+	uint8_t length;  /* … that points to the length; or HOOK_RESULT */
+};
+
+_Static_assert(sizeof(struct ring_hook) == HOOK_SIZE - HOOK_DATA, "the hook's size");
 
 /* On the program's stack while one of its threads is in the agent; found by its magic. */
 struct ring_frame {
@@ -180,9 +259,20 @@ struct ring_frame {
 	uint64_t thread;
 };
 
+/* The same in a probed function: `stub` is where the agent returns to, `result` what was in rax. */
+struct ring_hook_frame {
+	struct ring_frame call;
+	uint64_t rcx, r11;
+	uint64_t open; /* address of its struct ring_open; 0: it has none */
+};
+
+_Static_assert(sizeof(struct ring_hook_frame) == HOOK_FRAME_SIZE, "the frame's layout is a contract");
+_Static_assert(__builtin_offsetof(struct ring_hook_frame, rcx) == HOOK_RCX, "rcx");
+_Static_assert(__builtin_offsetof(struct ring_hook_frame, r11) == HOOK_R11, "r11");
 _Static_assert(sizeof(struct ring_frame) == FRAME_SIZE, "the frame's layout is a contract");
 _Static_assert(__builtin_offsetof(struct ring_frame, position) == FRAME_POSITION, "position");
 _Static_assert(__builtin_offsetof(struct ring_frame, reserved) == FRAME_RESERVED, "reserved");
+_Static_assert(__builtin_offsetof(struct ring_frame, told) == FRAME_TOLD, "told");
 _Static_assert(__builtin_offsetof(struct ring_frame, credit) == FRAME_CREDIT, "credit");
 _Static_assert(__builtin_offsetof(struct ring_header, head) == RING_HEAD, "head");
 _Static_assert(__builtin_offsetof(struct ring_header, credit) == RING_CREDIT, "credit");

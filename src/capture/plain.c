@@ -296,6 +296,33 @@ static void fill_ends(struct capture *capture, struct event_data *data,
 	data->remote = sock->info.remote;
 }
 
+static void copy_bytes(const struct task *task, const struct probe_call *call,
+		       struct event_data *data)
+{
+	ssize_t copied;
+
+	if (call->bytes) {
+		if (data->captured > call->there)
+			data->captured = call->there;
+		memcpy(data->payload, call->bytes, data->captured);
+		return;
+	}
+	copied = mem_read(task->tid, call->buffer, data->payload, data->captured);
+	data->captured = copied > 0 ? (uint64_t)copied : 0;
+}
+
+/* Of a call that was seen inside, when it returned; else that is now. */
+static void stamp(const struct task *task, const struct probe_call *call, struct event *event)
+{
+	emit_stamp(event, task);
+	if (call->bytes) {
+		event->time = call->time;
+		event->data.dur = call->dur;
+	} else if (!call->begun_before) {
+		event->data.dur = clock_monotonic() - call->entered;
+	}
+}
+
 static void on_data(void *ctx, struct task *task, const struct probe_call *call)
 {
 	struct capture *capture = ctx;
@@ -306,7 +333,6 @@ static void on_data(void *ctx, struct task *task, const struct probe_call *call)
 				      .name = call->name,
 				      .max_bytes = capture->options.max_bytes };
 	struct event *event;
-	ssize_t copied;
 	uint64_t missing;
 
 	capture_ensure(capture, task);
@@ -316,13 +342,11 @@ static void on_data(void *ctx, struct task *task, const struct probe_call *call)
 		return;
 	event = message_event_bytes(&message, &shape, call->len);
 	missing = event->data.captured;
-	copied = mem_read(task->tid, call->buffer, event->data.payload, event->data.captured);
-	event->data.captured = copied > 0 ? (uint64_t)copied : 0;
+	copy_bytes(task, call, &event->data);
 	missing -= event->data.captured;
 	event->data.layer = LAYER_PLAIN;
 	event->data.flags = call->row->peek ? FLAG_PEEK : 0;
-	emit_stamp(event, task);
-	event->data.dur = call->begun_before ? 0 : clock_monotonic() - call->entered;
+	stamp(task, call, event);
 	fill_ends(capture, &event->data, session);
 	if (session && session->sock && call->row->is_tls)
 		session->sock->plain_seen = true;
@@ -351,7 +375,13 @@ static void on_note(void *ctx, struct task *task, const char *text)
 	emit_note(ctx, task, text);
 }
 
-const struct probe_ops plain_ops = { on_data, on_session, on_note };
+static void on_busy(void *ctx, struct task *task)
+{
+	capture_ensure(ctx, task);
+	hooked_busy(ctx, task);
+}
+
+const struct probe_ops plain_ops = { on_data, on_session, on_note, on_busy };
 
 void plain_closing(struct capture *capture, struct task *task, int fd, const struct sock *sock)
 {

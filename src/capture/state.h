@@ -60,6 +60,7 @@ struct cproc {
 	bool sandboxed;        /* has a filter of its own */
 	bool strict_as_is;     /* seccomp's strict mode is the kernel's own */
 	bool ring;             /* has an io_uring */
+	bool hooks_wanted;     /* probed functions are called often: they could be seen inside */
 	bool explained;        /* why its calls are stopped at was told */
 	bool scanned;          /* attached: all its descriptors have been looked at */
 	unsigned int exiting;  /* tasks that are about to end */
@@ -222,6 +223,13 @@ bool tapped_closes(struct capture *capture, struct task *task, int fd);
 /* The table's watcher: the agent knows descriptors by a table of its own. */
 void tapped_watch(void *cproc, int fd, enum fd_state state, struct sock *before);
 void tapped_end(struct capture *capture);
+
+/* hooked.c: probed functions that are seen inside the process */
+void hooked_busy(struct capture *capture, struct task *task);
+/* At the entry of a call of a tapped process: true if it will be made again. */
+bool hooked_make(struct capture *capture, struct task *task);
+void hooked_entered(void *ctx, struct task *task, const struct tap_hooked *call);
+void hooked_left(void *ctx, struct task *task, const struct tap_hooked *call);
 
 /* ghost.c: sockets behind descriptors of just before, for records that come late */
 void ghost_add(struct capture *capture, pid_t pid, int fd, uint8_t state, struct sock *sock);

@@ -113,7 +113,7 @@ bool tapped_enter(struct capture *capture, struct task *task, int fd, const stru
 	explain_site(capture, task, stats.refused);
 	if (tap_fd_state(capture->tap, task->proc, fd) == RING_FD_UNKNOWN)
 		tap_fd(capture->tap, task->proc, fd, wanted);
-	return again;
+	return hooked_make(capture, task) || again;
 }
 
 bool tapped_closes(struct capture *capture, struct task *task, int fd)
@@ -222,7 +222,7 @@ static void on_call(void *ctx, struct task *task, const struct tap_call *call)
 			  sock, missing, 1);
 }
 
-static const struct tap_ops tapped_ops = { on_call, on_lost };
+static const struct tap_ops tapped_ops = { on_call, hooked_entered, hooked_left, on_lost };
 
 void tapped_start(struct capture *capture)
 {

@@ -65,10 +65,43 @@ static x86_reg whole_reg(x86_reg reg)
 	return X86_REG_INVALID;
 }
 
+static bool is_stack_word(const cs_x86_op *op)
+{
+	return op->type == X86_OP_MEM && op->mem.base == X86_REG_RSP &&
+	       op->mem.index == X86_REG_INVALID && op->mem.segment == X86_REG_INVALID;
+}
+
+static void find_load(struct insn *insn, const cs_x86_op *ops)
+{
+	x86_reg to = ops[0].size == 4 ? whole_reg(ops[0].reg) : ops[0].reg;
+
+	if (!is_stack_word(&ops[1]) || reg_number(to) < 0)
+		return;
+	insn->narrow = ops[0].size == 4;
+	insn->effect = EFFECT_LOAD;
+	insn->target_reg = (uint8_t)reg_number(to);
+	insn->amount = ops[1].mem.disp;
+}
+
+static void find_zero(struct insn *insn, const cs_x86_op *ops)
+{
+	x86_reg to;
+
+	if (ops[0].type != X86_OP_REG || ops[1].type != X86_OP_REG || ops[0].reg != ops[1].reg)
+		return;
+	to = ops[0].size == 4 ? whole_reg(ops[0].reg) : ops[0].reg;
+	if (reg_number(to) < 0)
+		return;
+	insn->effect = EFFECT_ZERO;
+	insn->target_reg = (uint8_t)reg_number(to);
+}
+
 static void find_move(struct insn *insn, const cs_x86_op *ops)
 {
 	x86_reg to, from;
 
+	if (ops[0].type == X86_OP_REG && ops[1].type == X86_OP_MEM)
+		find_load(insn, ops);
 	if (ops[0].type != X86_OP_REG || ops[1].type != X86_OP_REG)
 		return;
 	to = ops[0].reg;
@@ -118,6 +151,9 @@ static void find_effect(struct insn *insn, const cs_insn *cs)
 	case X86_INS_MOV:
 		find_move(insn, ops);
 		break;
+	case X86_INS_XOR:
+		find_zero(insn, ops);
+		break;
 	case X86_INS_LEA:
 		if (!is_reg(&ops[0]) || ops[1].mem.index != X86_REG_INVALID ||
 		    ops[1].mem.segment != X86_REG_INVALID || reg_number(ops[1].mem.base) < 0)
@@ -132,6 +168,28 @@ static void find_effect(struct insn *insn, const cs_insn *cs)
 		    is_stack_limit(&ops[1]))
 			insn->effect = EFFECT_CMP_SP;
 		break;
+	}
+}
+
+static void find_writes(struct insn *insn, const cs_insn *cs)
+{
+	cs_regs read, write;
+	uint8_t reads, writes;
+
+	insn->writes = UINT16_MAX;
+	insn->sets_flags = true;
+	if (cs_regs_access(handle_64(), cs, read, &reads, write, &writes))
+		return;
+	insn->writes = 0;
+	insn->sets_flags = false;
+	for (uint8_t i = 0; i < writes; i++) {
+		x86_reg reg = (x86_reg)write[i];
+		int number = reg_number(reg) < 0 ? reg_number(whole_reg(reg)) : reg_number(reg);
+
+		insn->sets_flags = insn->sets_flags || reg == X86_REG_EFLAGS;
+		/* Parts of registers, and vectors: nobody asks for these. */
+		if (number >= 0)
+			insn->writes |= (uint16_t)(1U << number);
 	}
 }
 
@@ -198,6 +256,7 @@ struct insn insn_decode(const uint8_t *code, size_t len, uint64_t addr)
 	insn.len = (uint8_t)cs->size;
 	find_kind(&insn, cs);
 	find_effect(&insn, cs);
+	find_writes(&insn, cs);
 	cs_free(cs, 1);
 	return insn;
 }

@@ -30,6 +30,8 @@ enum insn_effect {
 	EFFECT_MOVE,   /* register to register, 64 bits, or 32 with zeroes above (`narrow`) */
 	EFFECT_LEA,    /* source plus amount */
 	EFFECT_CMP_SP, /* compare rsp with the memory at r14+16: Go's prologue */
+	EFFECT_ZERO,   /* target_reg becomes 0, and the flags are those of that */
+	EFFECT_LOAD,   /* target_reg from the memory at rsp plus amount; 64 bits, or 32 (`narrow`) */
 };
 
 struct insn {
@@ -41,6 +43,8 @@ struct insn {
 	uint8_t source, target_reg;
 	bool narrow;
 	int64_t amount;
+	uint16_t writes; /* general registers that change, a bit each by number */
+	bool sets_flags;
 };
 
 /* The longest instruction of x86. */

@@ -27,6 +27,7 @@ static void free_probed(struct probed *probed)
 		free(map_value(node));
 	map_done(&probed->running);
 	map_done(&probed->mapped);
+	busy_done(probed);
 	free(probed);
 }
 
@@ -99,7 +100,7 @@ struct probed *probed_of(struct probes *probes, const struct proc *proc)
 	return probed;
 }
 
-static struct frames *frames_of(struct probes *probes, const struct task *task)
+struct frames *frames_of(struct probes *probes, const struct task *task)
 {
 	struct frames *frames = map_get(&probes->frames, (uint64_t)task->tid);
 
@@ -139,15 +140,6 @@ bool probes_blind(const struct probes *probes, const struct proc *proc)
 
 	return probed && probed->blind;
 }
-
-/* A goroutine can be in one function of each row at most, and is never at an odd address. */
-static uint64_t go_key(uint64_t g, enum row_dir dir)
-{
-	return g | (dir == ROW_IN);
-}
-
-/* No call hands over more; what claims to is not to be believed. */
-#define LENGTH_MAX (1ULL << 31)
 
 static void tell_data(struct probes *probes, struct task *task, const struct regs *regs,
 		      const struct frame *frame)
@@ -231,6 +223,7 @@ static void c_entry(void *ctx, struct task *task, struct regs *regs, void *arg)
 		at_entry(probes, task, regs, site);
 		return;
 	}
+	busy_called(probes, probed_of(probes, task->proc), task, site);
 	frames = frames_of(probes, task);
 	frame = frames_push(frames, regs_sp(regs));
 	fill_frame(frame, task, regs, site);
@@ -241,7 +234,7 @@ static void c_entry(void *ctx, struct task *task, struct regs *regs, void *arg)
 }
 
 /* Called by a function that tells the same bytes itself. */
-static bool is_within(struct frames *frames, const struct frame *frame)
+bool frames_is_within(struct frames *frames, const struct frame *frame)
 {
 	const char *within = frame->site->row->within;
 	const struct frame *outer = within ? frames_around(frames, frame->sp) : NULL;
@@ -260,7 +253,7 @@ static void c_done(struct probes *probes, struct task *task, struct regs *regs,
 		return;
 	copy = *frame;
 	frames_remove(frames, frame);
-	if (value_succeeded(task, regs, site) && !is_within(frames, &copy))
+	if (value_succeeded(task, regs, site) && !frames_is_within(frames, &copy))
 		tell_data(probes, task, regs, &copy);
 }
 
@@ -293,6 +286,7 @@ static void go_entry(void *ctx, struct task *task, struct regs *regs, void *arg)
 		at_entry(probes, task, regs, site);
 		return;
 	}
+	busy_called(probes, probed, task, site);
 	frame = map_get(&probed->running, go_key(g, site->row->dir));
 	if (!frame) {
 		frame = own_zalloc(sizeof(*frame));
@@ -333,6 +327,9 @@ static void go_ret(void *ctx, struct task *task, struct regs *regs, void *arg)
 	if (!value_succeeded(task, regs, site))
 		return;
 	if (!frame || frame->site != site) {
+		/* Only a process that was running before can have been in one. */
+		if (!task->proc->attached)
+			return;
 		free(frame);
 		frame = own_zalloc(sizeof(*frame));
 		fill_spilled(frame, task, regs, site);

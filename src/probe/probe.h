@@ -9,6 +9,7 @@
 #define PROBE_PROBE_H
 
 #include "probe/module.h"
+#include "tracer/brk.h"
 #include "tracer/tracer.h"
 
 struct probes;
@@ -24,6 +25,28 @@ struct probe_call {
 	bool go;
 	bool begun_before; /* Go: it was under way when we came */
 	uint64_t sp;       /* then a session that is not known is one of the words below this */
+	/* Of a call that was seen inside the process; bytes NULL: they are in its memory. */
+	const uint8_t *bytes;
+	uint64_t there;
+	uint64_t time, dur; /* since the epoch; nanoseconds */
+};
+
+/* A function that was planted and has been called often, where the process has it. */
+struct probe_busy {
+	const struct site *site;
+	uint64_t bias;        /* to be added to the file's addresses */
+	brk_hit *entry, *ret; /* what its breakpoints do, with ctx and the site */
+	void *ctx;
+};
+
+/* A call of such a function that was seen inside the process. */
+struct probe_seen {
+	const struct site *site;
+	uint64_t sp, g;
+	const uint64_t *words; /* the entry's: C's six arguments; Go's four, and its stack's bounds */
+	const uint8_t *bytes;  /* the return's: `there` of `len` */
+	uint64_t there, len;
+	uint64_t time, dur;
 };
 
 struct probe_ops {
@@ -33,6 +56,8 @@ struct probe_ops {
 	void (*session)(void *ctx, struct task *task, const struct probe_call *call);
 	/* What the user should know: a module whose plaintext cannot be had, a function that cannot. */
 	void (*note)(void *ctx, struct task *task, const char *text);
+	/* One of the process's functions is called often, and each call costs two stops. */
+	void (*busy)(void *ctx, struct task *task);
 };
 
 struct probes *probes_new(struct tracer *tracer, const struct probe_ops *ops, void *ctx,
@@ -72,6 +97,18 @@ uint64_t probes_session(struct probes *probes, struct task *task, enum row_dir d
 /* The same for a call that was made before this stop: its stack pointer, and Go's goroutine (r14). */
 uint64_t probes_session_at(struct probes *probes, const struct task *task, enum row_dir dir,
 			   uint64_t sp, uint64_t g);
+
+/*
+ * Functions of the process that have been called often and whose arguments and results a row names
+ * without looking into memory. Each is told once.
+ */
+void probes_each_busy(struct probes *probes, struct task *task,
+		      void (*each)(void *ctx, struct task *task, const struct probe_busy *busy),
+		      void *ctx);
+
+/* Calls that were seen inside, in their order: what the breakpoints would have done. */
+void probes_entered(struct probes *probes, struct task *task, const struct probe_seen *seen);
+void probes_left(struct probes *probes, struct task *task, const struct probe_seen *seen);
 
 /* True if a module of the process has TLS that cannot be probed. */
 bool probes_blind(const struct probes *probes, const struct proc *proc);

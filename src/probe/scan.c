@@ -33,10 +33,12 @@ static int plant(struct probes *probes, struct task *task, const struct site *si
 	for (size_t i = 0; i < site->ret_count && !error; i++)
 		error = brk_plant(probes->tracer, task, bias + site->rets[i], ret, probes,
 				  (void *)site);
-	if (error)
-		return error;
-	return brk_plant(probes->tracer, task, bias + site->addr, probe_entry_handler(site), probes,
-			 (void *)site);
+	if (!error)
+		error = brk_plant(probes->tracer, task, bias + site->addr,
+				  probe_entry_handler(site), probes, (void *)site);
+	if (!error)
+		busy_planted(probed_of(probes, task->proc), site, bias);
+	return error;
 }
 
 /* True if nothing is left to be done in this mapping. */

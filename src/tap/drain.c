@@ -76,6 +76,39 @@ static void deliver(struct tap *tap, struct task *task, const struct ring_record
 	tap->stats.calls++;
 }
 
+/* A probed function was called, or has returned. */
+static void deliver_hooked(struct tap *tap, struct task *task, const struct ring_record *record,
+			   const uint8_t *payload)
+{
+	uint64_t ended = ticks_ago(tap, record->ended), begun = ticks_ago(tap, record->begun);
+	struct tap_hooked call = {
+		.sp = record->sp,
+		.g = record->g,
+		.there = record->payload,
+		.len = record->asked,
+		.cut = record->marks & RING_CUT,
+		.payload = payload,
+		.time = tap->now_ns - ended,
+		.dur = begun > ended ? begun - ended : 0,
+	};
+	uint64_t words[HOOK_WORDS];
+
+	if (record->nr >= tap->function_count ||
+	    (record->kind == RING_ENTER && record->payload != sizeof(words))) {
+		lost(tap, record->payload, 1);
+		return;
+	}
+	call.arg = tap->functions[record->nr];
+	if (record->kind == RING_LEAVE) {
+		tap->ops->left(tap->ctx, task, &call);
+		tap->stats.plain++;
+		return;
+	}
+	memcpy(words, payload, sizeof(words));
+	call.words = words;
+	tap->ops->entered(tap->ctx, task, &call);
+}
+
 static void partial_add(struct partial *partial, const uint8_t *bytes, size_t len)
 {
 	/* A piece that was cut ends it: what comes behind has another place in the stream. */
@@ -149,8 +182,10 @@ static void take_record(struct tap *tap, const struct ring *ring, const struct r
 
 	if (record->kind == RING_SKIP)
 		return;
-	if (!task || tapped->ring != ring || record->kind > RING_MORE)
-		lost(tap, record->payload, record->kind == RING_CALL);
+	if (!task || tapped->ring != ring || record->kind > RING_LEAVE)
+		lost(tap, record->payload, record->kind != RING_MORE);
+	else if (record->kind >= RING_ENTER)
+		deliver_hooked(tap, task, record, payload);
 	else if (record->kind == RING_CALL)
 		take_call(tap, tapped, task, record, payload);
 	else

@@ -27,6 +27,21 @@ bool tap_site(struct tap *tap, struct task *task, bool begin)
 	return false;
 }
 
+bool tap_hook(struct tap *tap, struct task *task, const struct tap_function *function)
+{
+	(void)tap;
+	(void)task;
+	(void)function;
+	return false;
+}
+
+void tap_recall(struct tap *tap, struct proc *proc, bool recalled)
+{
+	(void)tap;
+	(void)proc;
+	(void)recalled;
+}
+
 void tap_fd(struct tap *tap, struct proc *proc, int fd, int state)
 {
 	(void)tap;

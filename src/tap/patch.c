@@ -63,19 +63,20 @@ static int map_page(struct tap *tap, struct tapped *tapped, struct task *task, u
 	return 0;
 }
 
-/* The pages of [addr, addr + STUB_SIZE) are ours, and nothing stands there. */
-static int claim(struct tap *tap, struct tapped *tapped, struct task *task, uint64_t addr)
+/* The pages of [addr, addr + size) are ours, and nothing stands there. */
+static int claim(struct tap *tap, struct tapped *tapped, struct task *task, uint64_t addr,
+		 uint64_t size)
 {
 	int result = map_page(tap, tapped, task, addr & ~(PAGE - 1));
 
 	if (!result)
-		result = map_page(tap, tapped, task, (addr + STUB_SIZE - 1) & ~(PAGE - 1));
+		result = map_page(tap, tapped, task, (addr + size - 1) & ~(PAGE - 1));
 	if (result)
 		return result;
-	for (uint64_t i = 0; i < STUB_SIZE; i++)
+	for (uint64_t i = 0; i < size; i++)
 		if (is_used(page_of(tapped, addr + i), addr + i))
 			return -EBUSY;
-	for (uint64_t i = 0; i < STUB_SIZE; i++)
+	for (uint64_t i = 0; i < size; i++)
 		page_of(tapped, addr + i)->used[(addr + i) % PAGE / 8] |=
 			(uint8_t)(1U << (addr + i) % 8);
 	return 0;
@@ -122,18 +123,24 @@ static bool is_heaps(const struct tapped *tapped, uint64_t addr)
 	return !start || (addr >= start && addr - start < HEAP_MAX);
 }
 
+int patch_pun_place(struct tap *tap, struct tapped *tapped, struct task *task, uint64_t site,
+		    const uint8_t code[PUN_SIZE], uint64_t size, uint64_t *ret_stub)
+{
+	*ret_stub = pun_target(site, code);
+	if (!is_user_address(*ret_stub) || is_heaps(tapped, *ret_stub))
+		return -EFAULT;
+	return claim(tap, tapped, task, *ret_stub, size);
+}
+
 static int patch_pun(struct tap *tap, struct tapped *tapped, struct task *task, uint64_t site,
 		     const uint8_t code[PUN_SIZE])
 {
 	const uint8_t jump = 0xe9;
-	uint64_t target = pun_target(site, code);
-	int result;
+	uint64_t stub;
+	int result = patch_pun_place(tap, tapped, task, site, code, STUB_SIZE, &stub);
 
-	if (!is_user_address(target) || is_heaps(tapped, target))
-		return -EFAULT;
-	result = claim(tap, tapped, task, target);
 	if (!result)
-		result = write_stub(tapped, target, site);
+		result = write_stub(tapped, stub, site);
 	return result ? result : space_poke(tapped->proc, site, &jump, 1);
 }
 
@@ -182,17 +189,17 @@ static bool reaches(uint64_t from, uint64_t to)
 	return distance > INT32_MIN + 8192L && distance < INT32_MAX - 8192L;
 }
 
-static bool free_place(struct tapped *tapped, uint64_t near, uint64_t *ret_addr)
+static bool free_place(struct tapped *tapped, uint64_t near, uint64_t size, uint64_t *ret_addr)
 {
 	MAP_FOR_EACH(node, &tapped->pages) {
 		const struct stub_page *page = map_value(node);
 
 		if (!reaches(near, page->addr))
 			continue;
-		for (uint64_t at = page->addr; at + STUB_SIZE <= page->addr + PAGE; at += 8) {
+		for (uint64_t at = page->addr; at + size <= page->addr + PAGE; at += 8) {
 			bool taken = false;
 
-			for (uint64_t i = 0; i < STUB_SIZE && !taken; i++)
+			for (uint64_t i = 0; i < size && !taken; i++)
 				taken = is_used(page, at + i);
 			*ret_addr = at;
 			if (!taken)
@@ -211,24 +218,25 @@ static uint64_t page_near(uint64_t near, size_t number)
 	return (near & ~(PAGE - 1)) + (uint64_t)((int64_t)page_distances[number - 1] * (64L << 20));
 }
 
-/* A place for a stub that a long jump reaches. */
-static int find_place(struct tap *tap, struct tapped *tapped, struct task *task, uint64_t near,
-		      uint64_t *ret_addr)
+int patch_near_place(struct tap *tap, struct tapped *tapped, struct task *task, uint64_t near,
+		     uint64_t size, uint64_t *ret_addr)
 {
 	int result = -ENOMEM;
 
 	for (size_t i = 0; i <= sizeof(page_distances) / sizeof(page_distances[0]); i++) {
 		uint64_t page = page_near(near, i);
 
-		if (free_place(tapped, near, ret_addr))
-			return claim(tap, tapped, task, *ret_addr);
+		if (free_place(tapped, near, size, ret_addr))
+			return claim(tap, tapped, task, *ret_addr, size);
 		if (!is_user_address(page) || !reaches(near, page) || (i && is_heaps(tapped, page)))
 			continue;
 		result = map_page(tap, tapped, task, page);
 		if (result && result != -EEXIST)
 			return result;
 	}
-	return free_place(tapped, near, ret_addr) ? claim(tap, tapped, task, *ret_addr) : result;
+	return free_place(tapped, near, size, ret_addr)
+		       ? claim(tap, tapped, task, *ret_addr, size)
+		       : result;
 }
 
 /* Through a trap, so that nobody meets one new byte and one old one. */
@@ -244,10 +252,11 @@ static int write_short_jump(struct tapped *tapped, uint64_t site, int8_t distanc
 }
 
 /* The code around a site as it was before any was patched. */
-static int read_around(struct tapped *tapped, uint64_t site, uint8_t code[2 * CAVE_AROUND])
+static int read_around(struct tapped *tapped, struct task *task, uint64_t site,
+		       uint8_t code[2 * CAVE_AROUND])
 {
 	static const uint8_t call[] = { 0x0f, 0x05 };
-	int result = space_peek(tapped->proc, site - CAVE_AROUND, code, 2 * CAVE_AROUND);
+	int result = hook_code(tapped, task, site - CAVE_AROUND, code, 2 * CAVE_AROUND);
 
 	for (size_t i = 0; !result && i < 2 * CAVE_AROUND - 1; i++)
 		if (map_get(&tapped->sites, site - CAVE_AROUND + i))
@@ -255,12 +264,12 @@ static int read_around(struct tapped *tapped, uint64_t site, uint8_t code[2 * CA
 	return result;
 }
 
-static int patch_cave(struct tap *tap, struct tapped *tapped, struct task *task, uint64_t site)
+int patch_cave_place(struct tap *tap, struct tapped *tapped, struct task *task, uint64_t site,
+		     uint64_t size, struct cave *ret_cave, uint64_t *ret_stub)
 {
-	uint8_t code[2 * CAVE_AROUND], jump[CAVE_ROOM_MAX];
+	uint8_t code[2 * CAVE_AROUND];
 	struct cave caves[CAVES_MAX], *cave = caves;
-	int result = read_around(tapped, site, code);
-	uint64_t stub;
+	int result = read_around(tapped, task, site, code);
 	size_t count;
 
 	/* Two bytes on two cache lines can be seen one by one. */
@@ -273,17 +282,34 @@ static int patch_cave(struct tap *tap, struct tapped *tapped, struct task *task,
 	}
 	if (!count)
 		return -ENOENT;
-	result = find_place(tap, tapped, task, cave->addr, &stub);
+	*ret_cave = *cave;
+	return patch_near_place(tap, tapped, task, cave->addr, size, ret_stub);
+}
+
+int patch_through_cave(struct tapped *tapped, uint64_t site, const struct cave *cave, uint64_t stub)
+{
+	uint8_t jump[CAVE_ROOM_MAX];
+	int result;
+
+	cave_fill(cave, stub, jump);
+	map_put(&tapped->holes, cave->addr, (void *)(uintptr_t)site);
+	result = space_poke(tapped->proc, cave->addr, jump, cave->room);
+	return result ? result : write_short_jump(tapped, site, cave_distance(site, cave));
+}
+
+static int patch_cave(struct tap *tap, struct tapped *tapped, struct task *task, uint64_t site)
+{
+	struct cave cave;
+	uint64_t stub;
+	int result = patch_cave_place(tap, tapped, task, site, STUB_SIZE, &cave, &stub);
+
 	if (!result)
 		result = write_stub(tapped, stub, site);
 	if (result)
 		return result;
-	cave_fill(cave, stub, jump);
-	map_put(&tapped->holes, cave->addr, (void *)(uintptr_t)site);
-	result = space_poke(tapped->proc, cave->addr, jump, cave->room);
 	/* From here on a trap at the site is ours: pull.c. */
 	map_put(&tapped->sites, site, tapped);
-	return result ? result : write_short_jump(tapped, site, cave_distance(site, cave));
+	return patch_through_cave(tapped, site, &cave, stub);
 }
 
 int patch_site(struct tap *tap, struct tapped *tapped, struct task *task, uint64_t site)

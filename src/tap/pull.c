@@ -5,7 +5,7 @@
  */
 #include "abi/regs.h"
 #include "tap/agent_blob.h"
-#include "tap/state.h"
+#include "tap/pull.h"
 #include "tracer/space_io.h"
 
 #include <errno.h>
@@ -21,19 +21,6 @@
 #define TRAPPED_BY_SECCOMP 1
 
 #define LENGTH 2 /* of a system call instruction */
-
-struct pull {
-	struct tap *tap;
-	struct tapped *tapped;
-	struct task *task;
-	struct regs regs;
-	struct user_regs_struct *user;
-	uint64_t site;
-	uint64_t stub;
-	bool dying;   /* nobody will go on */
-	bool fault;   /* of the agent's own: its call is left to the tracer */
-	bool refused; /* the call was trapped by a filter of the program's */
-};
 
 static bool is_restart(const struct pull *pull)
 {
@@ -65,7 +52,7 @@ static bool find_stub(struct pull *pull, uint64_t addr)
 	return pull->site != 0;
 }
 
-static bool finish(struct pull *pull)
+bool pull_finish(struct pull *pull)
 {
 	if (pull->dying)
 		return true;
@@ -82,7 +69,7 @@ static void from_entry(struct pull *pull)
 	if (pull->user->rip >= TAP_LOWERED_AT)
 		pull->user->rsp += FRAME_RED_ZONE + FRAME_SIZE;
 	to_front(pull, pull->user->rax);
-	finish(pull);
+	pull_finish(pull);
 }
 
 static void from_untrusted(struct pull *pull)
@@ -90,7 +77,7 @@ static void from_untrusted(struct pull *pull)
 	if (!find_stub(pull, pull->user->rcx) && !find_stub(pull, pull->user->rcx - STUB_UNTRUSTED))
 		return;
 	to_front(pull, pull->user->rax);
-	finish(pull);
+	pull_finish(pull);
 }
 
 /* The end, when the stack pointer is the program's again. */
@@ -102,7 +89,7 @@ static void from_raised(struct pull *pull)
 		to_front(pull, pull->user->rax);
 	else
 		to_back(pull);
-	finish(pull);
+	pull_finish(pull);
 }
 
 static void from_plain(struct pull *pull)
@@ -120,7 +107,7 @@ static void from_plain(struct pull *pull)
 		to_front(pull, pull->user->rax);
 	else
 		to_back(pull);
-	finish(pull);
+	pull_finish(pull);
 }
 
 static bool find_frame(const struct pull *pull, uint64_t *ret_addr, struct ring_frame *ret_frame)
@@ -146,7 +133,7 @@ static bool find_frame(const struct pull *pull, uint64_t *ret_addr, struct ring_
 }
 
 /* What is in registers only, between a change of a shared counter and its note in the frame. */
-static void complete_frame(const struct pull *pull, struct ring_frame *frame)
+void pull_complete(const struct pull *pull, struct ring_frame *frame)
 {
 	uint64_t ip = pull->user->rip, amount = pull->user->rsi;
 
@@ -181,6 +168,12 @@ static void give_credit(const struct pull *pull, const struct ring_frame *frame)
 {
 	if (frame->credit <= RING_SIZE)
 		atomic_fetch_add(&pull->tapped->ring->header->credit, (int64_t)frame->credit);
+}
+
+void pull_settle(const struct pull *pull, struct ring_frame *frame)
+{
+	settle_record(pull, frame);
+	give_credit(pull, frame);
 }
 
 static bool was_made(const struct pull *pull, const struct ring_frame *frame)
@@ -248,8 +241,7 @@ static enum fate fate_of(const struct pull *pull, const struct ring_frame *frame
 /* What it has left half done; it is out of the agent, or will never go on. */
 static void settle(struct pull *pull, struct ring_frame *frame, enum fate fate, int64_t result)
 {
-	settle_record(pull, frame);
-	give_credit(pull, frame);
+	pull_settle(pull, frame);
 	if (fate == NOT_ENDED && !pull->refused && !pull->dying)
 		suspend(pull, frame);
 	if (fate == ENDED && !is_all_told(pull->tap, frame, result))
@@ -267,7 +259,7 @@ static void from_frame(struct pull *pull)
 
 	if (!find_frame(pull, &addr, &frame) || !find_stub(pull, frame.stub))
 		return;
-	complete_frame(pull, &frame);
+	pull_complete(pull, &frame);
 	fate = fate_of(pull, &frame);
 	result = frame.state == FRAME_CALLING ? (int64_t)pull->user->rax : frame.result;
 	restore(pull, &frame, addr);
@@ -278,7 +270,7 @@ static void from_frame(struct pull *pull)
 	else
 		to_back(pull);
 	/* If it was killed just now, it is still where it was, and told at its exit-stop. */
-	if (!finish(pull))
+	if (!pull_finish(pull))
 		return;
 	settle(pull, &frame, fate, result);
 	if (!pull->dying)
@@ -310,12 +302,12 @@ static bool from_stub(struct pull *pull)
 	for (size_t i = 0; i < sizeof(before); i++)
 		if (find_stub(pull, ip - before[i])) {
 			to_front(pull, pull->user->rax);
-			return finish(pull);
+			return pull_finish(pull);
 		}
 	if (!find_stub(pull, ip - STUB_UNTRUSTED - LENGTH))
 		return false;
 	to_back(pull);
-	return finish(pull);
+	return pull_finish(pull);
 }
 
 /* Between a short jump and the long one. */
@@ -325,7 +317,7 @@ static bool from_hole(struct pull *pull)
 	if (!pull->site)
 		return false;
 	pull->user->rip = pull->site;
-	return finish(pull);
+	return pull_finish(pull);
 }
 
 /* A trap that stood at a site while it was changed: by now there is a jump. */
@@ -334,11 +326,11 @@ static bool from_trap(struct pull *pull)
 	uint64_t site = pull->user->rip - 1;
 	uint8_t code = 0;
 
-	if (!map_get(&pull->tapped->sites, site) ||
+	if (!(map_get(&pull->tapped->sites, site) || map_get(&pull->tapped->changed, site)) ||
 	    space_peek(pull->task->proc, site, &code, sizeof(code)) || code == 0xcc)
 		return false;
 	pull->user->rip = site;
-	return finish(pull);
+	return pull_finish(pull);
 }
 
 /* si_code is positive where the kernel made the signal for what the thread did. */
@@ -382,7 +374,7 @@ bool pull_out(struct tap *tap, struct tapped *tapped, struct task *task, struct 
 	if (stop.kind == STOP_SIGNAL && stop.code == SIGTRAP && from_trap(&pull))
 		return true;
 	if (!in_text(pull.user->rip)) {
-		if (!from_stub(&pull))
+		if (!from_stub(&pull) && !pull_from_hook(&pull))
 			from_hole(&pull);
 		return false;
 	}
@@ -392,7 +384,8 @@ bool pull_out(struct tap *tap, struct tapped *tapped, struct task *task, struct 
 	pull.refused = info.si_signo == SIGSYS && info.si_code == TRAPPED_BY_SECCOMP;
 	if (pull.fault && pull.user->rip >= TAP_COPY_BEGIN_AT && pull.user->rip < TAP_COPY_END_AT)
 		return go_behind_copy(&pull);
-	from_text(&pull);
+	if (!pull_from_hook(&pull))
+		from_text(&pull);
 	move_trap(&pull, &info);
 	return pull.fault && pull.site;
 }

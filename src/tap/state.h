@@ -3,6 +3,9 @@
 #define TAP_STATE_H
 
 #include "base/map.h"
+#include "code/listing.h"
+#include "tap/cave.h"
+#include "tap/pun.h"
 #include "tap/tap.h"
 
 #include <pthread.h>
@@ -33,6 +36,7 @@ struct tapped {
 	uint32_t number;     /* ring_control.process */
 	bool refused;        /* not tapped, and not tried again */
 	bool ready;          /* the agent is in place */
+	bool recalled;       /* all calls are traced, as one of them is wanted */
 	unsigned int vforks; /* children that run in its memory */
 	struct map threads;  /* fs base → struct task */
 	struct map keys;     /* tid → fs base */
@@ -43,6 +47,20 @@ struct tapped {
 	struct map holes;    /* of caves, by address: the site they belong to */
 	struct map partials; /* by fs base: calls whose payload comes in several records; drain.c */
 	struct map pages;    /* struct stub_page */
+	struct map hooks;    /* by the address of its stub: struct hook */
+	struct map places;   /* … and the instruction that it is for */
+	struct map hooked;   /* functions, by address: where the jump of its entry stands */
+	struct map changed;  /* bytes that hooks have changed, by address: what was there, plus 1 */
+};
+
+/* A place in a probed function where the agent is entered, in whichever process. */
+struct hook {
+	struct hook *next;
+	uint64_t offset; /* in the function */
+	bool leaves;
+	struct listing_place place; /* of the first that had it: its address is none of others' */
+	brk_hit *hit; /* what the breakpoint did that it stands for */
+	void *ctx, *arg;
 };
 
 struct tap {
@@ -59,6 +77,9 @@ struct tap {
 	pthread_t ticker;
 	atomic_bool ended;
 	bool unhurried; /* no thread is stopped */
+	struct hook *hooks;
+	const void **functions; /* arguments of probed functions, by their number in records */
+	size_t function_count;
 	struct tap_stats stats;
 	double ns_per_tick;
 	uint64_t base_tsc, base_ns; /* a pair of readings of long ago */
@@ -80,6 +101,24 @@ void thread_forget(struct tapped *tapped, pid_t tid, bool alive);
 
 /* patch.c: changes the site of the call that the task is at. 0, or -errno where it stays as it is. */
 int patch_site(struct tap *tap, struct tapped *tapped, struct task *task, uint64_t site);
+/*
+ * Places of `size` bytes for stubs: where a jump made of the code's own bytes leads to, where a long jump
+ * from `near` can go, and where one from a cave that a short jump at `site` reaches can. 0 or -errno.
+ */
+int patch_pun_place(struct tap *tap, struct tapped *tapped, struct task *task, uint64_t site,
+		    const uint8_t code[PUN_SIZE], uint64_t size, uint64_t *ret_stub);
+int patch_near_place(struct tap *tap, struct tapped *tapped, struct task *task, uint64_t near,
+		     uint64_t size, uint64_t *ret_addr);
+int patch_cave_place(struct tap *tap, struct tapped *tapped, struct task *task, uint64_t site,
+		     uint64_t size, struct cave *ret_cave, uint64_t *ret_stub);
+int patch_through_cave(struct tapped *tapped, uint64_t site, const struct cave *cave, uint64_t stub);
+
+/* hook.c: the program's code, without what hooks and breakpoints have changed. 0 or -errno. */
+int hook_code(struct tapped *tapped, struct task *task, uint64_t addr, uint8_t *ret_code,
+	      size_t len);
+void hooks_copy(struct tapped *to, const struct tapped *from);
+void hooks_done(struct tapped *tapped);
+void hooks_free(struct tap *tap);
 
 /* drain.c: with `ends` nobody is left who could fill the holes. */
 void drain_ring(struct tap *tap, struct ring *ring, bool ends);

@@ -162,6 +162,7 @@ static void tapped_free(struct tap *tap, struct tapped *tapped)
 	map_done(&tapped->stubs);
 	map_done(&tapped->holes);
 	map_done(&tapped->pages);
+	hooks_done(tapped);
 	free(tapped);
 }
 
@@ -178,6 +179,7 @@ void tap_free(struct tap *tap)
 	map_done(&tap->numbers);
 	map_done(&tap->vforked);
 	pthread_mutex_destroy(&tap->lock);
+	hooks_free(tap);
 	free(tap);
 }
 
@@ -285,7 +287,7 @@ bool tap_is_ready(const struct tap *tap, const struct proc *proc)
 /* Tells the agent whether it is to leave all calls to us. */
 static void write_disabled(struct tapped *tapped)
 {
-	const uint32_t disabled = tapped->refused || tapped->vforks;
+	const uint32_t disabled = tapped->refused || tapped->vforks || tapped->recalled;
 
 	if (tapped->ready)
 		space_poke(tapped->proc, RING_CONTROL + RING_DISABLED, &disabled, sizeof(disabled));
@@ -302,6 +304,16 @@ void tap_refuse(struct tap *tap, struct proc *proc)
 	struct tapped *tapped = tapped_of(tap, proc);
 
 	refuse(tapped ? tapped : tapped_new(tap, proc));
+}
+
+void tap_recall(struct tap *tap, struct proc *proc, bool recalled)
+{
+	struct tapped *tapped = tapped_of(tap, proc);
+
+	if (!tapped || tapped->recalled == recalled)
+		return;
+	tapped->recalled = recalled;
+	write_disabled(tapped);
 }
 
 static void copy_map(struct map *to, const struct map *from)
@@ -324,6 +336,7 @@ static void fork_tapped(struct tap *tap, struct tapped *from, struct proc *child
 	copy_map(&tapped->sites, &from->sites);
 	copy_map(&tapped->stubs, &from->stubs);
 	copy_map(&tapped->holes, &from->holes);
+	hooks_copy(tapped, from);
 	MAP_FOR_EACH(node, &from->pages) {
 		struct stub_page *page = own_alloc(sizeof(*page));
 

@@ -10,6 +10,7 @@
 #define TAP_TAP_H
 
 #include "iotrace/ring.h"
+#include "tracer/brk.h"
 #include "tracer/stop.h"
 #include "tracer/tracer.h"
 
@@ -24,9 +25,24 @@ struct tap_call {
 	uint64_t dur;              /* nanoseconds */
 };
 
+/* A call of a probed function that was seen inside. */
+struct tap_hooked {
+	const void *arg;         /* the function's: struct tap_function */
+	uint64_t sp, g;          /* stack pointer at its entry; Go's goroutine */
+	const uint64_t *words;   /* at the entry: HOOK_WORDS, see include/iotrace/ring.h */
+	const uint8_t *payload;  /* at the return: `there` bytes of `len` */
+	uint64_t there, len;
+	bool cut;                /* the buffer could not be read to the end */
+	uint64_t time;           /* since the epoch */
+	uint64_t dur;            /* nanoseconds, since the entry */
+};
+
 struct tap_ops {
 	/* In the order of the ring. The task may be running, or be about to end. */
 	void (*call)(void *ctx, struct task *task, const struct tap_call *call);
+	/* A probed function was called, and has returned. In the order of the ring, too. */
+	void (*entered)(void *ctx, struct task *task, const struct tap_hooked *call);
+	void (*left)(void *ctx, struct task *task, const struct tap_hooked *call);
 	/* Records whose thread or process nobody knows, or that were overwritten by the program. */
 	void (*lost)(void *ctx, uint64_t bytes, uint64_t calls);
 };
@@ -49,6 +65,30 @@ void tap_free(struct tap *tap);
  * site, each if that is not done yet. True: the call will be made again.
  */
 bool tap_site(struct tap *tap, struct task *task, bool begin);
+
+/* A function with breakpoints at its entry and its returns, whose calls can be seen inside. */
+struct tap_function {
+	uint64_t addr, size;
+	uint64_t bias;        /* what is to be added to the returns' addresses */
+	const uint64_t *rets;
+	size_t ret_count;
+	bool go, inward;
+	enum hook_success success;
+	bool narrow;          /* a length that is the result has 32 bits */
+	uint8_t buffer;       /* number of the argument */
+	uint8_t length;       /* … that points to the length; HOOK_RESULT: it is the result */
+	brk_hit *entry, *ret; /* what the breakpoints do, with ctx and arg */
+	void *ctx, *arg;
+};
+
+/*
+ * At the entry of a call of a tapped process: jumps into the agent instead of the breakpoints, where
+ * they can be had. True: the call will be made again.
+ */
+bool tap_hook(struct tap *tap, struct task *task, const struct tap_function *function);
+
+/* From here on all calls of the process are traced, or no longer; so that one comes by. */
+void tap_recall(struct tap *tap, struct proc *proc, bool recalled);
 
 /* What a descriptor of the process is now: RING_FD_UNKNOWN, RING_FD_OTHER, RING_FD_SOCKET. */
 void tap_fd(struct tap *tap, struct proc *proc, int fd, int state);
@@ -87,6 +127,9 @@ struct tap_stats {
 	uint64_t sites;   /* patched */
 	uint64_t refused; /* sites that could not be */
 	uint64_t pulled;  /* threads moved out of the agent */
+	uint64_t hooks;   /* entries and returns of probed functions that lead into the agent */
+	uint64_t unhooked; /* … and those that could not be changed */
+	uint64_t plain;   /* calls of probed functions that were told */
 };
 
 /* A site that is patched, in whichever process. */

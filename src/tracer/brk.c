@@ -104,21 +104,28 @@ static int displace(struct space *space, pid_t pid, struct brk *brk, const uint8
 	return 0;
 }
 
+static void undo_traps(const struct space *space, uint64_t addr, uint8_t *code, size_t len)
+{
+	const struct brk *brk;
+
+	for (size_t i = 0; i < len; i++) {
+		brk = map_get(&space->brks, addr + i);
+		if (brk)
+			code[i] = brk->orig;
+	}
+}
+
 /* What the file's code is there: other breakpoints in what was read are undone. */
 static int read_code(struct space *space, pid_t pid, uint64_t addr, uint8_t *code, size_t *ret_len)
 {
-	const struct brk *other;
 	size_t len = INSN_MAX;
 	int result = space_read(space, pid, addr, code, len);
 
 	/* At the end of a mapping. */
 	while (result == -EFAULT && len > 1)
 		result = space_read(space, pid, addr, code, --len);
-	for (size_t i = 0; !result && i < len; i++) {
-		other = map_get(&space->brks, addr + i);
-		if (other)
-			code[i] = other->orig;
-	}
+	if (!result)
+		undo_traps(space, addr, code, len);
 	*ret_len = len;
 	return result;
 }
@@ -223,12 +230,28 @@ static void forget(struct tracer *tracer, struct task *task, struct brk *brk)
 	free(brk);
 }
 
+/* A jump stands there, or where it was put instead. */
+static bool is_given(struct space *space, pid_t pid, uint64_t addr)
+{
+	uint64_t jump = (uint64_t)(uintptr_t)map_get(&space->given, addr);
+	uint8_t there;
+
+	if (!jump)
+		return false;
+	if (!space_read(space, pid, jump, &there, 1) && (there == 0xe9 || there == 0xeb))
+		return true;
+	map_take(&space->given, addr);
+	return false;
+}
+
 int brk_plant(struct tracer *tracer, struct task *task, uint64_t addr, brk_hit *hit, void *ctx,
 	      void *arg)
 {
 	struct brk *brk = map_get(&space_of(task)->brks, addr);
 	int result;
 
+	if (!brk && is_given(task->proc->space, task->proc->pid, addr))
+		return 0;
 	/* What it was in is not mapped any more, but something else. */
 	if (brk && !is_planted(task->proc->space, task->proc->pid, brk)) {
 		forget(tracer, task, brk);
@@ -246,6 +269,48 @@ int brk_plant(struct tracer *tracer, struct task *task, uint64_t addr, brk_hit *
 		return -EBUSY;
 	brk->users[brk->user_count++] = (struct brk_user){ hit, ctx, arg };
 	return 0;
+}
+
+int brk_code(struct task *task, uint64_t addr, uint8_t *ret_code, size_t len)
+{
+	struct space *space = space_of(task);
+	int result = space_read(space, task->proc->pid, addr, ret_code, len);
+
+	if (!result)
+		undo_traps(space, addr, ret_code, len);
+	return result;
+}
+
+int brk_give(struct tracer *tracer, struct task *task, uint64_t addr, uint64_t jump, brk_hit *hit,
+	     void *arg)
+{
+	struct space *space = space_of(task);
+	struct brk *brk = map_get(&space->brks, addr);
+
+	if (!brk)
+		return -ENOENT;
+	if (brk->user_count != 1 || brk->users[0].hit != hit || brk->users[0].arg != arg)
+		return -EBUSY;
+	map_put(&space->ghosts, addr, space);
+	map_put(&space->given, addr, (void *)(uintptr_t)jump);
+	forget(tracer, task, brk);
+	return 0;
+}
+
+void brk_adopt(struct task *task, uint64_t addr, uint64_t go_on, brk_hit *hit, void *ctx, void *arg)
+{
+	struct space *space = space_of(task);
+	struct brk *brk = map_get(&space->brks, addr);
+
+	if (!brk) {
+		brk = own_zalloc(sizeof(*brk));
+		map_put(&space->brks, addr, brk);
+	}
+	*brk = (struct brk){ .addr = addr,
+			     .orig = trap,
+			     .displaced = go_on,
+			     .users = { { hit, ctx, arg } },
+			     .user_count = 1 };
 }
 
 static void restore(struct tracer *tracer, struct task *task, struct space *space, struct brk *brk)
@@ -304,11 +369,9 @@ static void compare_stack(struct task *task, struct regs *regs)
 	regs_set_compared(regs, regs_sp(regs), limit);
 }
 
-/* Carries out what the breakpoint stands for; ip is behind it, or where it leads. */
-static void carry_out(struct task *task, const struct brk *brk, struct regs *regs)
+void brk_carry_out(struct task *task, const struct insn *insn, uint64_t addr, struct regs *regs)
 {
-	const struct insn *insn = &brk->insn;
-	uint64_t next = brk->addr + insn->len, value = regs_general(regs, insn->source);
+	uint64_t next = addr + insn->len, value = regs_general(regs, insn->source);
 
 	if (insn->kind == INSN_RET)
 		next = pop(task, regs);
@@ -336,6 +399,16 @@ static void carry_out(struct task *task, const struct brk *brk, struct regs *reg
 	case EFFECT_CMP_SP:
 		compare_stack(task, regs);
 		break;
+	case EFFECT_ZERO:
+		regs_set_general(regs, insn->target_reg, 0);
+		regs_set_compared(regs, 0, 0);
+		break;
+	case EFFECT_LOAD:
+		value = 0;
+		mem_read_all(task->tid, regs_sp(regs) + (uint64_t)insn->amount, &value,
+			     insn->narrow ? 4 : 8);
+		regs_set_general(regs, insn->target_reg, value);
+		break;
 	case EFFECT_NOP:
 	case EFFECT_NONE:
 		break;
@@ -361,7 +434,7 @@ static void hit(struct task *task, const struct brk *brk, struct regs *regs)
 	if (copy.displaced)
 		regs_set_ip(regs, copy.displaced);
 	else
-		carry_out(task, &copy, regs);
+		brk_carry_out(task, &copy.insn, copy.addr, regs);
 }
 
 /* The breakpoint whose trap the thread has just run into, lifted or not, at *ret_addr. */

@@ -57,6 +57,26 @@ int brk_plant(struct tracer *tracer, struct task *task, uint64_t addr, brk_hit *
 /* Takes a user away; the last one's leaving restores the code. */
 void brk_lift(struct tracer *tracer, struct task *task, uint64_t addr, brk_hit *hit, void *arg);
 
+/* What the program's code is there: breakpoints in it are undone. 0 or -errno. */
+int brk_code(struct task *task, uint64_t addr, uint8_t *ret_code, size_t len);
+
+/*
+ * A jump does from now on what the breakpoint did: it is forgotten, its trap is left to be written over,
+ * and planting it again does nothing while at `jump` stands one (e9, eb). -EBUSY with other users,
+ * -ENOENT.
+ */
+int brk_give(struct tracer *tracer, struct task *task, uint64_t addr, uint64_t jump, brk_hit *hit,
+	     void *arg);
+
+/* A trap of somebody else's at addr counts as a breakpoint, from which the thread goes on elsewhere. */
+void brk_adopt(struct task *task, uint64_t addr, uint64_t go_on, brk_hit *hit, void *ctx, void *arg);
+
+/*
+ * Carries out an instruction that stands at addr and has an effect that we know, or is a return, for a
+ * task that stands in front of it.
+ */
+void brk_carry_out(struct task *task, const struct insn *insn, uint64_t addr, struct regs *regs);
+
 /*
  * Makes room for displaced instructions within reach of addr, by a call injected into the task, which
  * is TASK_AT_ENTRY or TASK_AT_EXIT. Where that fails, instructions that need it are refused.

@@ -35,6 +35,7 @@ void space_put(struct space *space)
 		free(map_value(page));
 	map_done(&space->brks);
 	map_done(&space->ghosts);
+	map_done(&space->given);
 	map_done(&space->islands);
 	map_done(&space->caught);
 	if (space->mem >= 0)
@@ -54,6 +55,8 @@ struct space *space_copy(const struct space *space)
 	}
 	MAP_FOR_EACH(ghost, &space->ghosts)
 		map_put(&copy->ghosts, map_key(ghost), copy);
+	MAP_FOR_EACH(jump, &space->given)
+		map_put(&copy->given, map_key(jump), map_value(jump));
 	MAP_FOR_EACH(page, &space->islands) {
 		struct island *island = own_alloc(sizeof(*island));
 

@@ -34,6 +34,9 @@ struct input {
 
 static volatile uint8_t sink;
 
+/* The only probed function that there is. */
+static const int numbered;
+
 static void take(struct input *input, void *to, size_t len)
 {
 	size_t there = len < input->left ? len : input->left;
@@ -71,7 +74,27 @@ static void on_lost(void *ctx, uint64_t bytes, uint64_t calls)
 	(void)calls;
 }
 
-static const struct tap_ops ops = { on_call, on_lost };
+static void on_entered(void *ctx, struct task *task, const struct tap_hooked *call)
+{
+	(void)ctx;
+	(void)task;
+	for (size_t i = 0; i < HOOK_WORDS; i++)
+		sink ^= (uint8_t)call->words[i];
+	if (call->arg != &numbered)
+		abort();
+}
+
+static void on_left(void *ctx, struct task *task, const struct tap_hooked *call)
+{
+	(void)ctx;
+	(void)task;
+	for (size_t i = 0; i < call->there; i++)
+		sink ^= call->payload[i];
+	if (call->arg != &numbered)
+		abort();
+}
+
+static const struct tap_ops ops = { on_call, on_entered, on_left, on_lost };
 
 static void map_ring(struct ring *ring)
 {
@@ -151,7 +174,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct input input = { data, size };
 	struct tapped tapped = { .number = NUMBER, .ready = true };
-	struct tap tap = { .ops = &ops, .ns_per_tick = 1, .abi = abi_native };
+	const void *functions[] = { &numbered };
+	struct tap tap = { .ops = &ops,
+			   .ns_per_tick = 1,
+			   .abi = abi_native,
+			   .functions = functions,
+			   .function_count = 1 };
 	struct ring ring = { .refs = 1 };
 	struct task *task = calloc(1, 4096);
 	size_t steps = 0;

@@ -49,6 +49,8 @@ tap_lowered:
 	movq	%r11, FRAME_GEN(%rsp)
 	/* and FRAME_TRACED */
 	movq	$0, FRAME_STATE(%rsp)
+	movq	$0, FRAME_CREDIT(%rsp)
+	movq	$0, FRAME_RESERVED(%rsp)
 	movabsq	$FRAME_MAGIC_VALUE, %r11
 	xorq	%rsp, %r11
 	movq	%r11, FRAME_MAGIC(%rsp)

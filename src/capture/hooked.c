@@ -1,0 +1,103 @@
+/*
+ * Plaintext that is seen inside the process: where a probed function is called often, the tap puts jumps
+ * in the place of its breakpoints (src/tap/hook.c), and what comes of that goes the way of the probes.
+ */
+#include "capture/state.h"
+
+void hooked_busy(struct capture *capture, struct task *task)
+{
+	struct cproc *cproc = cproc_of(task);
+
+	if (!capture->tap || capture->stopped)
+		return;
+	cproc->hooks_wanted = true;
+	/* It takes a call in front of which the process stops. */
+	if (tap_is_ready(capture->tap, task->proc))
+		tap_recall(capture->tap, task->proc, true);
+}
+
+static enum hook_success success_of(enum success success)
+{
+	switch (success) {
+	case IF_POSITIVE:
+		return HOOK_IF_POSITIVE;
+	case IF_ONE:
+		return HOOK_IF_ONE;
+	case IF_NONZERO:
+		return HOOK_IF_NONZERO;
+	case ALWAYS:
+		break;
+	}
+	return HOOK_ALWAYS;
+}
+
+static void make_one(void *ctx, struct task *task, const struct probe_busy *busy)
+{
+	struct capture *capture = ctx;
+	const struct site *site = busy->site;
+	const struct probe_row *row = site->row;
+	const struct tap_function function = {
+		.addr = busy->bias + site->addr,
+		.size = site->size,
+		.bias = busy->bias,
+		.rets = site->rets,
+		.ret_count = site->ret_count,
+		.go = row->abi == ABI_GO,
+		.inward = row->dir == ROW_IN,
+		.success = success_of(row->success),
+		.narrow = row->abi == ABI_C && row->is_tls,
+		.buffer = row->buffer.index,
+		.length = row->length.kind == PLACE_RESULT ? HOOK_RESULT : row->length.index,
+		.entry = busy->entry,
+		.ret = busy->ret,
+		.ctx = busy->ctx,
+		.arg = (void *)(uintptr_t)site,
+	};
+
+	tap_hook(capture->tap, task, &function);
+}
+
+bool hooked_make(struct capture *capture, struct task *task)
+{
+	struct cproc *cproc = cproc_of(task);
+
+	if (!cproc->hooks_wanted || !capture->probes || !tap_is_ready(capture->tap, task->proc))
+		return false;
+	cproc->hooks_wanted = false;
+	probes_each_busy(capture->probes, task, make_one, capture);
+	tap_recall(capture->tap, task->proc, false);
+	return task->retry;
+}
+
+static struct probe_seen seen_of(const struct tap_hooked *call)
+{
+	return (struct probe_seen){
+		.site = call->arg,
+		.sp = call->sp,
+		.g = call->g,
+		.words = call->words,
+		.bytes = call->payload,
+		.there = call->there,
+		.len = call->len,
+		.time = call->time,
+		.dur = call->dur,
+	};
+}
+
+void hooked_entered(void *ctx, struct task *task, const struct tap_hooked *call)
+{
+	struct capture *capture = ctx;
+	const struct probe_seen seen = seen_of(call);
+
+	if (capture->probes)
+		probes_entered(capture->probes, task, &seen);
+}
+
+void hooked_left(void *ctx, struct task *task, const struct tap_hooked *call)
+{
+	struct capture *capture = ctx;
+	const struct probe_seen seen = seen_of(call);
+
+	if (capture->probes)
+		probes_left(capture->probes, task, &seen);
+}
