@@ -49,6 +49,13 @@ static uint64_t ticks_ago(const struct tap *tap, uint64_t ticks)
 				    : 0;
 }
 
+static uint64_t ticks_between(const struct tap *tap, uint64_t begun, uint64_t ended)
+{
+	if (begun < tap->base_tsc || ended < begun)
+		return 0;
+	return (uint64_t)((double)(ended - begun) * tap->ns_per_tick);
+}
+
 static void look_at_clock(struct tap *tap)
 {
 	uint64_t raw = clock_read(CLOCK_MONOTONIC_RAW), ticks;
@@ -64,14 +71,13 @@ static void deliver(struct tap *tap, struct task *task, const struct ring_record
 {
 	const struct sys_row *row = abi_row(tap->abi, record->nr);
 	struct tap_call call = { .row = row, .record = *record, .payload = payload };
-	uint64_t ended = ticks_ago(tap, record->ended), begun = ticks_ago(tap, record->begun);
 
 	if (!row || row->op != OP_DATA) {
 		lost(tap, record->payload, 1);
 		return;
 	}
-	call.time = tap->now_ns - ended;
-	call.dur = begun > ended ? begun - ended : 0;
+	call.time = tap->now_ns - ticks_ago(tap, record->ended);
+	call.dur = ticks_between(tap, record->begun, record->ended);
 	tap->ops->call(tap->ctx, task, &call);
 	tap->stats.calls++;
 }
@@ -80,7 +86,6 @@ static void deliver(struct tap *tap, struct task *task, const struct ring_record
 static void deliver_hooked(struct tap *tap, struct task *task, const struct ring_record *record,
 			   const uint8_t *payload)
 {
-	uint64_t ended = ticks_ago(tap, record->ended), begun = ticks_ago(tap, record->begun);
 	struct tap_hooked call = {
 		.sp = record->sp,
 		.g = record->g,
@@ -88,8 +93,8 @@ static void deliver_hooked(struct tap *tap, struct task *task, const struct ring
 		.len = record->asked,
 		.cut = record->marks & RING_CUT,
 		.payload = payload,
-		.time = tap->now_ns - ended,
-		.dur = begun > ended ? begun - ended : 0,
+		.time = tap->now_ns - ticks_ago(tap, record->ended),
+		.dur = ticks_between(tap, record->begun, record->ended),
 	};
 	uint64_t words[HOOK_WORDS];
 

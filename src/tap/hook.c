@@ -147,17 +147,13 @@ static int begin_change(const struct making *making, uint64_t stub, size_t len)
 	const struct tap_function *function = making->function;
 	struct tapped *tapped = making->tapped;
 	const uint64_t site = making->place->addr;
-	uint8_t was[PUN_SIZE], at_was = 0;
+	uint8_t was[PUN_SIZE];
 	struct hook *hook;
 	int result = hook_code(tapped, making->task, site, was, len);
 
-	if (!result)
-		result = hook_code(tapped, making->task, making->at, &at_was, 1);
-	if (!result)
-		result = brk_give(making->tap->tracer, making->task, making->at, site,
-				  making->leaves ? function->ret : function->entry, function->arg);
 	if (result)
 		return result;
+	/* From here on a trap at the site is ours: pull.c. */
 	for (size_t i = 0; i < len; i++)
 		note_change(tapped, site + i, was[i]);
 	hook = hook_of(making);
@@ -166,9 +162,13 @@ static int begin_change(const struct making *making, uint64_t stub, size_t len)
 	brk_adopt(making->task, stub + HOOK_TRACED,
 		  stub + (making->place->after ? HOOK_NEXT : HOOK_BEFORE), hook_traced, making->tap,
 		  hook);
-	result = space_poke(tapped->proc, site, &trap, 1);
-	if (!result && making->at != site)
-		result = space_poke(tapped->proc, making->at, &at_was, 1);
+	if (making->at != site)
+		result = space_poke(tapped->proc, site, &trap, 1);
+	if (!result)
+		result = brk_give(making->tap->tracer, making->task, making->at, site,
+				  making->leaves ? function->ret : function->entry, function->arg);
+	if (result && making->at != site)
+		space_poke(tapped->proc, site, was, 1);
 	return result;
 }
 

@@ -250,7 +250,7 @@ int brk_plant(struct tracer *tracer, struct task *task, uint64_t addr, brk_hit *
 	struct brk *brk = map_get(&space_of(task)->brks, addr);
 	int result;
 
-	if (!brk && is_given(task->proc->space, task->proc->pid, addr))
+	if (is_given(task->proc->space, task->proc->pid, addr))
 		return 0;
 	/* What it was in is not mapped any more, but something else. */
 	if (brk && !is_planted(task->proc->space, task->proc->pid, brk)) {
@@ -291,8 +291,10 @@ int brk_give(struct tracer *tracer, struct task *task, uint64_t addr, uint64_t j
 		return -ENOENT;
 	if (brk->user_count != 1 || brk->users[0].hit != hit || brk->users[0].arg != arg)
 		return -EBUSY;
-	map_put(&space->ghosts, addr, space);
 	map_put(&space->given, addr, (void *)(uintptr_t)jump);
+	if (addr != jump)
+		return space_write(space, task->proc->pid, addr, &brk->orig, 1);
+	map_put(&space->ghosts, addr, space);
 	forget(tracer, task, brk);
 	return 0;
 }

@@ -61,9 +61,10 @@ void brk_lift(struct tracer *tracer, struct task *task, uint64_t addr, brk_hit *
 int brk_code(struct task *task, uint64_t addr, uint8_t *ret_code, size_t len);
 
 /*
- * A jump does from now on what the breakpoint did: it is forgotten, its trap is left to be written over,
- * and planting it again does nothing while at `jump` stands one (e9, eb). -EBUSY with other users,
- * -ENOENT.
+ * A jump at `jump` does from now on what the breakpoint did. Elsewhere than at addr: the code is restored
+ * there, and who has run into the trap just before is still told. At addr itself: the trap is left to be
+ * written over. Planting it again does nothing while there stands a jump (e9, eb). -EBUSY with other
+ * users, -ENOENT.
  */
 int brk_give(struct tracer *tracer, struct task *task, uint64_t addr, uint64_t jump, brk_hit *hit,
 	     void *arg);
