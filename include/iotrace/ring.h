@@ -92,15 +92,15 @@
 #define HOOK_RCX         232
 #define HOOK_R11         240
 
-#define HOOK_LOWER   15 /* where the stack pointer is lowered; before that, what comes behind it */
-#define HOOK_CALL    20 /* of the agent */
-#define HOOK_BACK    26 /* where it returns to */
-#define HOOK_RAISED  34 /* the stack pointer is the program's again; carry: it is to be traced */
-#define HOOK_BEFORE  36 /* the program's instruction, if it is to come behind the agent */
-#define HOOK_NEXT    51 /* the jump to what is behind it in the program */
-#define HOOK_TRACED  62 /* a trap, as it stood in the program */
-#define HOOK_DATA    64 /* struct ring_hook */
-#define HOOK_SIZE    104
+#define HOOK_LOWER  15 /* where the stack pointer is lowered; before that, what comes behind it */
+#define HOOK_CALL   20 /* of the agent */
+#define HOOK_BACK   26 /* where it returns to */
+#define HOOK_RAISED 34 /* the stack pointer is the program's again; carry: it is to be traced */
+#define HOOK_BEFORE 36 /* the program's instruction, if it is to come behind the agent */
+#define HOOK_NEXT   51 /* the jump to what is behind it in the program */
+#define HOOK_TRACED 62 /* a trap, as it stood in the program */
+#define HOOK_DATA   64 /* struct ring_hook */
+#define HOOK_SIZE   104
 
 /* Longer plaintext is left to the tracer: one stop is little beside that. */
 #define HOOK_PAYLOAD_MAX 0x40000
@@ -134,7 +134,7 @@ struct ring_header {
 enum ring_kind {
 	RING_SKIP, /* nothing: a reservation that came to nothing */
 	RING_CALL,
-	RING_MORE,  /* more payload of the call before, of the same thread */
+	RING_MORE, /* more payload of the call before, of the same thread */
 	RING_ENTER, /* a probed function was called: nr is its number, the payload HOOK_WORDS words */
 	RING_LEAVE, /* … and has returned: the payload is its plaintext, `asked` bytes long */
 };
@@ -266,7 +266,8 @@ struct ring_hook_frame {
 	uint64_t open; /* address of its struct ring_open; 0: it has none */
 };
 
-_Static_assert(sizeof(struct ring_hook_frame) == HOOK_FRAME_SIZE, "the frame's layout is a contract");
+_Static_assert(sizeof(struct ring_hook_frame) == HOOK_FRAME_SIZE,
+	       "the frame's layout is a contract");
 _Static_assert(__builtin_offsetof(struct ring_hook_frame, rcx) == HOOK_RCX, "rcx");
 _Static_assert(__builtin_offsetof(struct ring_hook_frame, r11) == HOOK_R11, "r11");
 _Static_assert(sizeof(struct ring_frame) == FRAME_SIZE, "the frame's layout is a contract");

@@ -31,7 +31,7 @@ enum insn_effect {
 	EFFECT_LEA,    /* source plus amount */
 	EFFECT_CMP_SP, /* compare rsp with the memory at r14+16: Go's prologue */
 	EFFECT_ZERO,   /* target_reg becomes 0, and the flags are those of that */
-	EFFECT_LOAD,   /* target_reg from the memory at rsp plus amount; 64 bits, or 32 (`narrow`) */
+	EFFECT_LOAD, /* target_reg from the memory at rsp plus amount; 64 bits, or 32 (`narrow`) */
 };
 
 struct insn {

@@ -8,7 +8,7 @@
 #define RSP (1U << 4)
 
 /* rdi, rsi, rdx, rcx, r8, r9: System V ABI, 3.2.3; and Go's rax, rbx, r10, r11, r14: abi-internal.md. */
-#define ARGUMENTS \
+#define ARGUMENTS                                                                               \
 	(1U << 7 | 1U << 6 | 1U << 2 | 1U << 1 | 1U << 8 | 1U << 9 | RAX | 1U << 3 | 1U << 10 | \
 	 1U << 11 | 1U << 14)
 
@@ -29,8 +29,8 @@ static bool add_line(void *ctx, size_t offset, const struct insn *insn)
 
 	if (listing->count == listing->room) {
 		listing->room = listing->room ? listing->room * 2 : 64;
-		listing->lines = own_realloc(listing->lines,
-					     listing->room * sizeof(*listing->lines));
+		listing->lines =
+			own_realloc(listing->lines, listing->room * sizeof(*listing->lines));
 	}
 	/* The address is completed by listing_read. */
 	listing->lines[listing->count++] = (struct line){ offset, *insn, false };

@@ -31,7 +31,8 @@ struct listing_place {
  * Places where all arguments are still in their registers (Go's too, and the goroutine), the first
  * first. Returns how many.
  */
-size_t listing_entry(const struct listing *listing, struct listing_place ret_places[LISTING_PLACES]);
+size_t listing_entry(const struct listing *listing,
+		     struct listing_place ret_places[LISTING_PLACES]);
 
 /* Places where the result is in rax and only the return at address `ret` follows, the last first. */
 size_t listing_return(const struct listing *listing, uint64_t ret,

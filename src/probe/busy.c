@@ -162,8 +162,8 @@ static struct frame end_go(struct probes *probes, const struct task *task,
 void probes_left(struct probes *probes, struct task *task, const struct probe_seen *seen)
 {
 	bool is_go = seen->site->row->abi == ABI_GO, within = false;
-	struct frame frame = is_go ? end_go(probes, task, seen)
-				   : end_c(probes, task, seen, &within);
+	struct frame frame =
+		is_go ? end_go(probes, task, seen) : end_c(probes, task, seen, &within);
 	struct probe_call call = {
 		.row = seen->site->row,
 		.name = seen->site->name,

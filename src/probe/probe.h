@@ -43,8 +43,9 @@ struct probe_busy {
 struct probe_seen {
 	const struct site *site;
 	uint64_t sp, g;
-	const uint64_t *words; /* the entry's: C's six arguments; Go's four, and its stack's bounds */
-	const uint8_t *bytes;  /* the return's: `there` of `len` */
+	const uint64_t
+		*words; /* the entry's: C's six arguments; Go's four, and its stack's bounds */
+	const uint8_t *bytes; /* the return's: `there` of `len` */
 	uint64_t there, len;
 	uint64_t time, dur;
 };

@@ -182,7 +182,8 @@ static int hook_direct(const struct making *making)
 
 	if (making->place->insn.len < sizeof(jump) || site % LINE > LINE - sizeof(jump))
 		return -EXDEV;
-	result = patch_near_place(making->tap, making->tapped, making->task, site, HOOK_SIZE, &stub);
+	result =
+		patch_near_place(making->tap, making->tapped, making->task, site, HOOK_SIZE, &stub);
 	if (!result)
 		result = write_stub(making, stub);
 	if (!result)
@@ -296,9 +297,7 @@ static void hook_function(struct making *making, const struct listing *listing)
 bool tap_hook(struct tap *tap, struct task *task, const struct tap_function *function)
 {
 	struct tapped *tapped = tapped_of(tap, task->proc);
-	struct making making = {
-		.tap = tap, .tapped = tapped, .task = task, .function = function
-	};
+	struct making making = { .tap = tap, .tapped = tapped, .task = task, .function = function };
 	struct listing *listing;
 	uint8_t *code auto_free = NULL;
 

@@ -234,9 +234,8 @@ int patch_near_place(struct tap *tap, struct tapped *tapped, struct task *task, 
 		if (result && result != -EEXIST)
 			return result;
 	}
-	return free_place(tapped, near, size, ret_addr)
-		       ? claim(tap, tapped, task, *ret_addr, size)
-		       : result;
+	return free_place(tapped, near, size, ret_addr) ? claim(tap, tapped, task, *ret_addr, size)
+							: result;
 }
 
 /* Through a trap, so that nobody meets one new byte and one old one. */

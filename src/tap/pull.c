@@ -3,9 +3,9 @@
  * it, with the registers that it would have there: then signal handlers, unwinders, profilers and the
  * kernel's restarting of calls see what they would without us. Its record is finished from here.
  */
+#include "tap/pull.h"
 #include "abi/regs.h"
 #include "tap/agent_blob.h"
-#include "tap/pull.h"
 #include "tracer/space_io.h"
 
 #include <errno.h>

@@ -59,7 +59,7 @@ struct hook {
 	uint64_t offset; /* in the function */
 	bool leaves;
 	struct listing_place place; /* of the first that had it: its address is none of others' */
-	brk_hit *hit; /* what the breakpoint did that it stands for */
+	brk_hit *hit;               /* what the breakpoint did that it stands for */
 	void *ctx, *arg;
 };
 
@@ -111,7 +111,8 @@ int patch_near_place(struct tap *tap, struct tapped *tapped, struct task *task, 
 		     uint64_t size, uint64_t *ret_addr);
 int patch_cave_place(struct tap *tap, struct tapped *tapped, struct task *task, uint64_t site,
 		     uint64_t size, struct cave *ret_cave, uint64_t *ret_stub);
-int patch_through_cave(struct tapped *tapped, uint64_t site, const struct cave *cave, uint64_t stub);
+int patch_through_cave(struct tapped *tapped, uint64_t site, const struct cave *cave,
+		       uint64_t stub);
 
 /* hook.c: the program's code, without what hooks and breakpoints have changed. 0 or -errno. */
 int hook_code(struct tapped *tapped, struct task *task, uint64_t addr, uint8_t *ret_code,

@@ -27,14 +27,14 @@ struct tap_call {
 
 /* A call of a probed function that was seen inside. */
 struct tap_hooked {
-	const void *arg;         /* the function's: struct tap_function */
-	uint64_t sp, g;          /* stack pointer at its entry; Go's goroutine */
-	const uint64_t *words;   /* at the entry: HOOK_WORDS, see include/iotrace/ring.h */
-	const uint8_t *payload;  /* at the return: `there` bytes of `len` */
+	const void *arg;        /* the function's: struct tap_function */
+	uint64_t sp, g;         /* stack pointer at its entry; Go's goroutine */
+	const uint64_t *words;  /* at the entry: HOOK_WORDS, see include/iotrace/ring.h */
+	const uint8_t *payload; /* at the return: `there` bytes of `len` */
 	uint64_t there, len;
-	bool cut;                /* the buffer could not be read to the end */
-	uint64_t time;           /* since the epoch */
-	uint64_t dur;            /* nanoseconds, since the entry */
+	bool cut;      /* the buffer could not be read to the end */
+	uint64_t time; /* since the epoch */
+	uint64_t dur;  /* nanoseconds, since the entry */
 };
 
 struct tap_ops {
@@ -69,7 +69,7 @@ bool tap_site(struct tap *tap, struct task *task, bool begin);
 /* A function with breakpoints at its entry and its returns, whose calls can be seen inside. */
 struct tap_function {
 	uint64_t addr, size;
-	uint64_t bias;        /* what is to be added to the returns' addresses */
+	uint64_t bias; /* what is to be added to the returns' addresses */
 	const uint64_t *rets;
 	size_t ret_count;
 	bool go, inward;
@@ -122,14 +122,14 @@ void tap_drain(struct tap *tap);
 void tap_tick(struct tap *tap);
 
 struct tap_stats {
-	uint64_t calls;   /* told */
-	uint64_t again;   /* that would have blocked, and were not told */
-	uint64_t sites;   /* patched */
-	uint64_t refused; /* sites that could not be */
-	uint64_t pulled;  /* threads moved out of the agent */
-	uint64_t hooks;   /* entries and returns of probed functions that lead into the agent */
+	uint64_t calls;    /* told */
+	uint64_t again;    /* that would have blocked, and were not told */
+	uint64_t sites;    /* patched */
+	uint64_t refused;  /* sites that could not be */
+	uint64_t pulled;   /* threads moved out of the agent */
+	uint64_t hooks;    /* entries and returns of probed functions that lead into the agent */
 	uint64_t unhooked; /* … and those that could not be changed */
-	uint64_t plain;   /* calls of probed functions that were told */
+	uint64_t plain;    /* calls of probed functions that were told */
 };
 
 /* A site that is patched, in whichever process. */

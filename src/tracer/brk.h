@@ -70,7 +70,8 @@ int brk_give(struct tracer *tracer, struct task *task, uint64_t addr, uint64_t j
 	     void *arg);
 
 /* A trap of somebody else's at addr counts as a breakpoint, from which the thread goes on elsewhere. */
-void brk_adopt(struct task *task, uint64_t addr, uint64_t go_on, brk_hit *hit, void *ctx, void *arg);
+void brk_adopt(struct task *task, uint64_t addr, uint64_t go_on, brk_hit *hit, void *ctx,
+	       void *arg);
 
 /*
  * Carries out an instruction that stands at addr and has an effect that we know, or is a return, for a

@@ -3,7 +3,7 @@
  * call of its own, no allocation, no vector registers, and little of the program's stack. What it
  * cannot do it leaves to a traced call, which iotrace sees.
  */
-#include "agent.h"
+#include "tap/agent/agent.h"
 
 enum {
 	NR_READ = 0,

@@ -2,7 +2,7 @@
  * At the entry and the returns of probed functions: what they were called with, and, when they have
  * returned, the plaintext. What cannot be told goes on to a trap, as it would stand there without us.
  */
-#include "agent.h"
+#include "tap/agent/agent.h"
 
 #define G_STACK_HIGH 8 /* runtime.g begins with its stack's bounds: low, high */
 
