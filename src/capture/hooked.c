@@ -4,6 +4,9 @@
  */
 #include "capture/state.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+
 void hooked_busy(struct capture *capture, struct task *task)
 {
 	struct cproc *cproc = cproc_of(task);
@@ -36,6 +39,8 @@ static void make_one(void *ctx, struct task *task, const struct probe_busy *busy
 	struct capture *capture = ctx;
 	const struct site *site = busy->site;
 	const struct probe_row *row = site->row;
+	struct tap_stats before, after;
+	char text[300];
 	const struct tap_function function = {
 		.addr = busy->bias + site->addr,
 		.size = site->size,
@@ -54,7 +59,16 @@ static void make_one(void *ctx, struct task *task, const struct probe_busy *busy
 		.arg = (void *)(uintptr_t)site,
 	};
 
+	tap_get_stats(capture->tap, &before);
 	tap_hook(capture->tap, task, &function);
+	tap_get_stats(capture->tap, &after);
+	if (!capture->options.explain || before.unhooked == after.unhooked)
+		return;
+	snprintf(text, sizeof(text),
+		 "%s is stopped at, at %" PRIu64 " of its entry and its returns: there is no place "
+		 "for a jump",
+		 site->name, after.unhooked - before.unhooked);
+	emit_note(capture, task, text);
 }
 
 bool hooked_make(struct capture *capture, struct task *task)

@@ -97,12 +97,16 @@ static void print_mapping(const char *pid, char *line, const struct row_set *row
 
 static void print_place(void *ctx, const struct tap_place *place)
 {
+	static const char *const functions[] = {
+		[TAP_ENTRY] = "entry of a function", [TAP_RETURN] = "return of a function"
+	};
 	size_t *count = ctx;
+	const char *how = place->cave ? "cave" : "pun";
 
 	if (!(*count)++)
 		printf("calls that are recorded inside the process:\n");
 	printf("  %s+0x%lx at 0x%lx (%s)\n", *place->path ? place->path : "?", place->offset,
-	       place->site, place->cave ? "cave" : "pun");
+	       place->site, place->what == TAP_CALL ? how : functions[place->what]);
 }
 
 static void print_tap(pid_t pid)

@@ -2,6 +2,7 @@
 #include "base/own.h"
 #include "base/proc.h"
 #include "tap/agent_blob.h"
+#include "tap/hook_stub.h"
 #include "tap/stub.h"
 #include "tap/tap.h"
 #include "tracer/mem.h"
@@ -48,19 +49,44 @@ static void find_file(char *maps, struct tap_place *place)
 		}
 }
 
+/* A stub of a system call's site. */
+static bool is_call(const uint8_t *code, size_t len, struct tap_place *place)
+{
+	static const uint64_t agent = TAP_ENTRY_AT;
+
+	if (len < STUB_SIZE || memcmp(code, stub_code, sizeof(stub_code)) != 0 ||
+	    memcmp(code + STUB_ENTRY, &agent, sizeof(agent)) != 0)
+		return false;
+	memcpy(&place->site, code + STUB_RET, sizeof(place->site));
+	place->site -= 2;
+	place->what = TAP_CALL;
+	return true;
+}
+
+/* … or of a place in a probed function. */
+static bool is_hook(const uint8_t *code, size_t len, struct tap_place *place)
+{
+	struct ring_hook hook;
+
+	if (len < HOOK_SIZE || code[HOOK_CALL] != 0xff || code[HOOK_CALL + 1] != 0x15)
+		return false;
+	memcpy(&hook, code + HOOK_DATA, sizeof(hook));
+	if (hook.entry != TAP_HOOKED_AT)
+		return false;
+	place->site = hook.site;
+	place->what = hook.leaves ? TAP_RETURN : TAP_ENTRY;
+	return true;
+}
+
 static void look_at(pid_t pid, char *maps, const uint8_t *code, size_t len,
 		    void (*each)(void *ctx, const struct tap_place *place), void *ctx)
 {
-	static const uint64_t agent = TAP_ENTRY_AT;
 	struct tap_place place;
 	uint8_t now = 0;
 
-	for (size_t i = 0; i + STUB_SIZE <= len; i++) {
-		if (memcmp(code + i, stub_code, sizeof(stub_code)) != 0 ||
-		    memcmp(code + i + STUB_ENTRY, &agent, sizeof(agent)) != 0)
+	for (size_t i = 0; i < len; i++) {
+		if (!is_call(code + i, len - i, &place) && !is_hook(code + i, len - i, &place))
 			continue;
-		memcpy(&place.site, code + i + STUB_RET, sizeof(place.site));
-		place.site -= 2;
 		mem_read_all(pid, place.site, &now, sizeof(now));
 		/* One that was made, and then the site could not be changed, is none. */
 		if (now != 0xe9 && now != 0xeb)

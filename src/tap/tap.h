@@ -132,12 +132,15 @@ struct tap_stats {
 	uint64_t plain;    /* calls of probed functions that were told */
 };
 
+enum tap_what { TAP_CALL, TAP_ENTRY, TAP_RETURN };
+
 /* A site that is patched, in whichever process. */
 struct tap_place {
 	uint64_t site;
-	bool cave;        /* by a jump through a cave, else by a pun: patch.c */
-	const char *path; /* of what is mapped there, "" if nothing is; valid during the call */
-	uint64_t offset;  /* in that file, else the address */
+	enum tap_what what; /* a system call, or a probed function's entry or return */
+	bool cave;          /* by a jump through a cave, else by a pun: patch.c */
+	const char *path;   /* of what is mapped there, "" if nothing is; valid during the call */
+	uint64_t offset;    /* in that file, else the address */
 };
 
 /* All that a process has, found in its memory. 0, -ENOENT where it has no agent, or -errno. */

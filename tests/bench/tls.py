@@ -1,11 +1,12 @@
 #!/usr/bin/python3
-"""What plaintext costs: HTTPS servers, native, traced without and with probes, also pinned; strace.
+"""What plaintext costs: HTTPS servers, native, traced without and with probes, by stops, also pinned; strace.
 
     tests/bench/tls [--iotrace PATH] [--pairs N] [--only go,nginx]
 
-wrk with 20 connections that stay; 1 KiB an answer. For iotrace with probes also the stops per request. A
-probed call takes two, at its entry and at its return; nginx and Go make three a request: a read that
-finds it, the write, and a read that finds nothing (Go's is ended by the answer).
+wrk with 20 connections that stay; 1 KiB an answer. For iotrace with probes also the stops per request. With
+breakpoints (--engine stop) a probed call takes two, at its entry and at its return; nginx and Go make
+three a request: a read that finds it, the write, and a read that finds nothing (Go's is ended by the
+answer).
 """
 import argparse
 import json
@@ -75,10 +76,12 @@ def rate(mode, command, port):
 
 def probed(iotrace, path, requests):
     """What the capture says of its cost."""
-    shown = subprocess.run([iotrace, 'show', '--no-pager', '-f', 'jsonl', '--layer', 'plain', path],
-                           capture_output=True, text=True).stdout
-    calls = shown.count('"layer":"plain"')
-    end = json.loads(shown.splitlines()[-1])
+    argv = [iotrace, 'show', '--no-pager', '-f', 'jsonl', '--layer', 'plain', path]
+    calls, line = 0, ''
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as shown:
+        for line in shown.stdout:
+            calls += '"layer":"plain"' in line
+    end = json.loads(line)
     return (f'{end["stops"] / requests:.2f} stops and {calls / requests:.2f} events of plaintext a '
             f'request, lost {end["loss"]["bytes"]}')
 
@@ -96,7 +99,8 @@ def main():
         work, out = Work(directory), os.path.join(outs, 'out.iot')
         modes = [Mode('native'), Mode('without probes', [iotrace, '--no-tls', '-o', out, '--']),
                  Mode('probes', [iotrace, '-o', out, '--']),
-                 Mode('probes, pinned', [iotrace, '--pin', '-o', out, '--']), Mode('strace', STRACE)]
+                 Mode('probes, stops', [iotrace, '--engine', 'stop', '-o', out, '--']),
+                 Mode('… pinned', [iotrace, '--engine', 'stop', '--pin', '-o', out, '--']), Mode('strace', STRACE)]
         print(f'{"server":8} {"mode":15} {"requests/s":>10} {"of native":>10}')
         for name in args.only.split(','):
             if not shutil.which('wrk') or not shutil.which(name):
