@@ -7,11 +7,23 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-void hooked_busy(struct capture *capture, struct task *task)
+/*
+ * After so many calls of a function that were stopped at it is worth to change its code, and that of
+ * others that were called some times. Who asks for the tap gets it at once.
+ */
+#define CALLS_MANY 8
+#define CALLS_SOME 2
+
+static unsigned int calls_wanted(const struct capture *capture, unsigned int calls)
+{
+	return capture->options.engine == ENGINE_TAP ? 1 : calls;
+}
+
+void hooked_busy(struct capture *capture, struct task *task, unsigned int calls)
 {
 	struct cproc *cproc = cproc_of(task);
 
-	if (!capture->tap || capture->stopped)
+	if (!capture->tap || capture->stopped || calls < calls_wanted(capture, CALLS_MANY))
 		return;
 	cproc->hooks_wanted = true;
 	/* It takes a call in front of which the process stops. */
@@ -78,7 +90,8 @@ bool hooked_make(struct capture *capture, struct task *task)
 	if (!cproc->hooks_wanted || !capture->probes || !tap_is_ready(capture->tap, task->proc))
 		return false;
 	cproc->hooks_wanted = false;
-	probes_each_busy(capture->probes, task, make_one, capture);
+	probes_each_busy(capture->probes, task, calls_wanted(capture, CALLS_SOME), make_one,
+			 capture);
 	tap_recall(capture->tap, task->proc, false);
 	return task->retry;
 }

@@ -375,10 +375,10 @@ static void on_note(void *ctx, struct task *task, const char *text)
 	emit_note(ctx, task, text);
 }
 
-static void on_busy(void *ctx, struct task *task)
+static void on_busy(void *ctx, struct task *task, unsigned int calls)
 {
 	capture_ensure(ctx, task);
-	hooked_busy(ctx, task);
+	hooked_busy(ctx, task, calls);
 }
 
 const struct probe_ops plain_ops = { on_data, on_session, on_note, on_busy };

@@ -225,7 +225,8 @@ void tapped_watch(void *cproc, int fd, enum fd_state state, struct sock *before)
 void tapped_end(struct capture *capture);
 
 /* hooked.c: probed functions that are seen inside the process */
-void hooked_busy(struct capture *capture, struct task *task);
+/* One was called so often. */
+void hooked_busy(struct capture *capture, struct task *task, unsigned int calls);
 /* At the entry of a call of a tapped process: true if it will be made again. */
 bool hooked_make(struct capture *capture, struct task *task);
 void hooked_entered(void *ctx, struct task *task, const struct tap_hooked *call);

@@ -8,11 +8,6 @@
 
 #include <string.h>
 
-/* After so many calls that were stopped at it is worth to change the function's code. */
-#define CALLS_MANY 8
-/* … and others of the process that have been called so often go with it. */
-#define CALLS_SOME 2
-
 void busy_planted(struct probed *probed, const struct site *site, uint64_t bias)
 {
 	struct planted *planted = map_get(&probed->planted, (uint64_t)(uintptr_t)site);
@@ -33,9 +28,7 @@ void busy_called(struct probes *probes, struct probed *probed, struct task *task
 
 	if (!planted || planted->told)
 		return;
-	planted->calls++;
-	if (planted->calls == CALLS_MANY)
-		probes->ops->busy(probes->ctx, task);
+	probes->ops->busy(probes->ctx, task, ++planted->calls);
 }
 
 void busy_done(struct probed *probed)
@@ -65,7 +58,7 @@ static bool is_simple(const struct site *site)
 	       (row->session.kind == PLACE_NONE || is_argument(row->session, count));
 }
 
-void probes_each_busy(struct probes *probes, struct task *task,
+void probes_each_busy(struct probes *probes, struct task *task, unsigned int calls,
 		      void (*each)(void *ctx, struct task *task, const struct probe_busy *busy),
 		      void *ctx)
 {
@@ -77,7 +70,7 @@ void probes_each_busy(struct probes *probes, struct task *task,
 		struct probe_busy busy = { site, planted->bias, probe_entry_handler(site),
 					   probe_ret_handler(site), probes };
 
-		if (planted->told || planted->calls < CALLS_SOME)
+		if (planted->told || planted->calls < calls)
 			continue;
 		planted->told = true;
 		if (is_simple(site))

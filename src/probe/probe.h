@@ -57,8 +57,8 @@ struct probe_ops {
 	void (*session)(void *ctx, struct task *task, const struct probe_call *call);
 	/* What the user should know: a module whose plaintext cannot be had, a function that cannot. */
 	void (*note)(void *ctx, struct task *task, const char *text);
-	/* One of the process's functions is called often, and each call costs two stops. */
-	void (*busy)(void *ctx, struct task *task);
+	/* One of the process's functions was called so often by now, and each call costs two stops. */
+	void (*busy)(void *ctx, struct task *task, unsigned int calls);
 };
 
 struct probes *probes_new(struct tracer *tracer, const struct probe_ops *ops, void *ctx,
@@ -100,10 +100,10 @@ uint64_t probes_session_at(struct probes *probes, const struct task *task, enum 
 			   uint64_t sp, uint64_t g);
 
 /*
- * Functions of the process that have been called often and whose arguments and results a row names
+ * Functions of the process that have been called so often and whose arguments and results a row names
  * without looking into memory. Each is told once.
  */
-void probes_each_busy(struct probes *probes, struct task *task,
+void probes_each_busy(struct probes *probes, struct task *task, unsigned int calls,
 		      void (*each)(void *ctx, struct task *task, const struct probe_busy *busy),
 		      void *ctx);
 
