@@ -214,26 +214,41 @@ static const char *base_name(const char *path)
 	return slash ? slash + 1 : path;
 }
 
-/* Marks that static copies of TLS libraries leave in a program without symbols. */
+/*
+ * What static copies of TLS libraries leave in a program without symbols: a label of RFC 8446, 7.1, "c hs
+ * traffic", which whoever derives keys has. Here without its first letter, as this program is none.
+ */
+static const char label[] = " hs traffic";
+
+static bool has_label(const uint8_t *bytes, size_t len)
+{
+	const uint8_t *end = bytes + len, *at = bytes;
+
+	while ((at = memmem(at, (size_t)(end - at), label, sizeof(label) - 1))) {
+		if (at > bytes && at[-1] == 'c')
+			return true;
+		at++;
+	}
+	return false;
+}
+
 static bool has_tls_inside(struct elf *elf)
 {
-	static const char mark[] = "CLIENT_HANDSHAKE_TRAFFIC_SECRET";
-	const size_t window = 1U << 20;
+	const size_t window = 1U << 20, overlap = sizeof(label);
 	uint8_t *bytes auto_free = own_alloc(window);
 	struct elf_segment segment;
 	size_t n;
 
 	for (size_t i = 0; elf_segment(elf, i, &segment); i++) {
-		for (uint64_t at = 0;
-		     !segment.writable && at<segment.file_size; at += n> sizeof(mark)
-			     ? n - sizeof(mark)
-			     : n) {
+		for (uint64_t at = 0; !segment.writable && at<segment.file_size; at += n> overlap
+					      ? n - overlap
+					      : n) {
 			n = elf_read(elf, segment.addr + at, bytes, window);
 			if (!n)
 				break;
-			if (memmem(bytes, n, mark, sizeof(mark) - 1))
+			if (has_label(bytes, n))
 				return true;
-			if (n <= sizeof(mark))
+			if (n <= overlap)
 				break;
 		}
 	}
