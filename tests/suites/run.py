@@ -120,6 +120,8 @@ SUITES = {
     "python-select": Python("test_select"),
     "python-subprocess": Python("test_subprocess"),
     "python-asyncio": Python("test_asyncio"),
+    "python-ssl": Python("test_ssl"),
+    "python-https": Python("test_httplib"),
     "go-net": Go("net"),
     "go-http": Go("net/http"),
     "go-http-busy": Go("net/http", **Go.BUSY),
