@@ -8,6 +8,7 @@
 #include "tracer/mem.h"
 
 #include <sched.h>
+#include <stddef.h>
 #include <string.h>
 
 /* Nothing is published at the tail for so long: nobody will. */
@@ -82,9 +83,25 @@ static void deliver(struct tap *tap, struct task *task, const struct ring_record
 	tap->stats.calls++;
 }
 
+/* The record says what the agent would have written: of this process, and no more than there was. */
+static bool is_hooked_call(const struct tap *tap, const struct tapped *tapped,
+			   const struct ring_record *record)
+{
+	uint64_t kept = record->asked;
+
+	if (record->nr >= tap->function_count || !map_get(&tapped->numbers, record->nr + 1UL))
+		return false;
+	if (record->kind == RING_ENTER)
+		return record->payload == HOOK_WORDS * sizeof(uint64_t);
+	if (tap->options.max_bytes && kept > tap->options.max_bytes)
+		kept = tap->options.max_bytes;
+	return record->marks & RING_CUT ? record->payload < kept && kept <= HOOK_PAYLOAD_MAX
+					: record->payload == kept;
+}
+
 /* A probed function was called, or has returned. */
-static void deliver_hooked(struct tap *tap, struct task *task, const struct ring_record *record,
-			   const uint8_t *payload)
+static void deliver_hooked(struct tap *tap, const struct tapped *tapped, struct task *task,
+			   const struct ring_record *record, const uint8_t *payload)
 {
 	struct tap_hooked call = {
 		.sp = record->sp,
@@ -98,8 +115,7 @@ static void deliver_hooked(struct tap *tap, struct task *task, const struct ring
 	};
 	uint64_t words[HOOK_WORDS];
 
-	if (record->nr >= tap->function_count ||
-	    (record->kind == RING_ENTER && record->payload != sizeof(words))) {
+	if (!is_hooked_call(tap, tapped, record)) {
 		lost(tap, record->payload, 1);
 		return;
 	}
@@ -190,7 +206,7 @@ static void take_record(struct tap *tap, const struct ring *ring, const struct r
 	if (!task || tapped->ring != ring || record->kind > RING_LEAVE)
 		lost(tap, record->payload, record->kind != RING_MORE);
 	else if (record->kind >= RING_ENTER)
-		deliver_hooked(tap, task, record, payload);
+		deliver_hooked(tap, tapped, task, record, payload);
 	else if (record->kind == RING_CALL)
 		take_call(tap, tapped, task, record, payload);
 	else
@@ -460,10 +476,10 @@ void drain_fill_hole(struct ring *ring, uint64_t position, uint64_t size)
 	if (position % RING_ALIGN || position - ring->tail >= RING_SIZE || size > head - position ||
 	    size < sizeof(*record) || is_published(ring, position))
 		return;
+	/* What stood there before is the ring's last lap, or half a record. */
+	memset(&record->size, 0, sizeof(*record) - offsetof(struct ring_record, size));
 	record->size = (uint32_t)size;
 	record->kind = RING_SKIP;
-	record->payload = 0;
-	record->addr_len = 0;
 	__atomic_store_n(&record->stamp, position ^ RING_STAMP, __ATOMIC_RELEASE);
 }
 

@@ -28,26 +28,53 @@ struct making {
 	const struct listing_place *place;
 	uint64_t at; /* the breakpoint that it stands for */
 	bool leaves;
+	struct brk_jump jump;
+	size_t changed; /* bytes of it that are written */
 };
+
+const struct hook_jump *hook_jump_at(struct tapped *tapped, uint64_t site)
+{
+	const struct hook_jump *at = map_get(&tapped->jumps, site);
+	uint8_t there[sizeof(at->was)];
+
+	if (!at)
+		return NULL;
+	/* What it was in can be gone, and something else be mapped there. */
+	if (!space_peek(tapped->proc, site, there, at->jump.len) &&
+	    !memcmp(there, at->jump.bytes, at->jump.len))
+		return at;
+	free(map_take(&tapped->jumps, site));
+	return NULL;
+}
 
 int hook_code(struct tapped *tapped, struct task *task, uint64_t addr, uint8_t *ret_code,
 	      size_t len)
 {
 	int result = brk_code(task, addr, ret_code, len);
-	uintptr_t was;
+	const struct hook_jump *jump;
+	uint64_t site;
 
-	for (size_t i = 0; !result && i < len; i++) {
-		was = (uintptr_t)map_get(&tapped->changed, addr + i);
-		if (was)
-			ret_code[i] = (uint8_t)(was - 1);
+	if (result || !tapped->jumps.head)
+		return result;
+	for (site = addr - sizeof(jump->was) + 1; site < addr + len; site++) {
+		jump = hook_jump_at(tapped, site);
+		for (size_t i = 0; jump && i < jump->jump.len; i++)
+			if (site + i >= addr && site + i < addr + len)
+				ret_code[site + i - addr] = jump->was[i];
 	}
-	return result;
+	return 0;
 }
 
-static void note_change(struct tapped *tapped, uint64_t addr, uint8_t was)
+/* Nothing of ours stands in these bytes, nor is made of them. */
+static bool is_untouched(struct making *making, uint64_t addr, size_t len)
 {
-	if (!map_get(&tapped->changed, addr))
-		map_put(&tapped->changed, addr, (void *)((uintptr_t)was + 1));
+	for (uint64_t site = addr - sizeof(making->jump.bytes) + 1; site < addr + len; site++) {
+		const struct hook_jump *jump = hook_jump_at(making->tapped, site);
+
+		if (jump && site + jump->jump.len > addr)
+			return false;
+	}
+	return !brk_holds(making->task, addr, len);
 }
 
 /* The number of a function in records: the same in all processes. */
@@ -90,6 +117,8 @@ static struct hook *hook_of(const struct making *making)
 	hook->next = making->tap->hooks;
 	hook->offset = offset;
 	hook->leaves = making->leaves;
+	hook->go = function->go;
+	hook->inward = function->inward;
 	hook->place = *making->place;
 	hook->hit = making->leaves ? function->ret : function->entry;
 	hook->ctx = function->ctx;
@@ -126,78 +155,91 @@ static int write_stub(const struct making *making, uint64_t stub)
 	return result ? result : space_poke(making->tapped->proc, stub, code, sizeof(code));
 }
 
-/* The bytes from the second on, then the first: until then it is a trap. */
-static int write_jump(const struct making *making, const uint8_t *jump, size_t len)
+static void note_jump(const struct making *making, const uint8_t *was)
 {
+	struct hook_jump *jump = map_get(&making->tapped->jumps, making->jump.addr);
+
+	if (!jump) {
+		jump = own_alloc(sizeof(*jump));
+		map_put(&making->tapped->jumps, making->jump.addr, jump);
+	}
+	jump->jump = making->jump;
+	memcpy(jump->was, was, sizeof(jump->was));
+}
+
+/* The bytes from the second on, then the first: until then it is a trap. */
+static int write_jump(const struct making *making)
+{
+	const struct brk_jump *jump = &making->jump;
 	struct proc *proc = making->tapped->proc;
 	int result = 0;
 
-	if (len > 1)
-		result = space_poke(proc, making->place->addr + 1, jump + 1, len - 1);
-	return result ? result : space_poke(proc, making->place->addr, jump, 1);
+	if (making->changed > 1)
+		result = space_poke(proc, jump->addr + 1, jump->bytes + 1, making->changed - 1);
+	return result ? result : space_poke(proc, jump->addr, jump->bytes, 1);
 }
 
 /*
  * From here on the agent is entered. A trap goes to the jump's first byte; then the breakpoint's own is
  * taken out where it stands elsewhere, so no call goes by unseen.
  */
-static int begin_change(const struct making *making, uint64_t stub, size_t len)
+static int change(const struct making *making, uint64_t stub)
 {
 	static const uint8_t trap = 0xcc;
 	const struct tap_function *function = making->function;
+	brk_hit *hit = making->leaves ? function->ret : function->entry;
 	struct tapped *tapped = making->tapped;
-	const uint64_t site = making->place->addr;
-	uint8_t was[PUN_SIZE];
+	const uint64_t site = making->jump.addr;
+	uint8_t was[sizeof(making->jump.bytes)];
 	struct hook *hook;
-	int result = hook_code(tapped, making->task, site, was, len);
+	int result = hook_code(tapped, making->task, site, was, making->jump.len);
 
+	if (!result && !brk_has_only(making->task, making->at, hit, function->arg))
+		result = -EBUSY;
 	if (result)
 		return result;
-	/* From here on a trap at the site is ours: pull.c. */
-	for (size_t i = 0; i < len; i++)
-		note_change(tapped, site + i, was[i]);
 	hook = hook_of(making);
 	map_put(&tapped->hooks, stub, hook);
 	map_put(&tapped->places, stub, (void *)(uintptr_t)site);
+	map_put(&tapped->numbers, number_of(making->tap, function->arg) + 1UL, hook);
 	brk_adopt(making->task, stub + HOOK_TRACED,
 		  stub + (making->place->after ? HOOK_NEXT : HOOK_BEFORE), hook_traced, making->tap,
 		  hook);
 	if (making->at != site)
 		result = space_poke(tapped->proc, site, &trap, 1);
 	if (!result)
-		result = brk_give(making->tap->tracer, making->task, making->at, site,
-				  making->leaves ? function->ret : function->entry, function->arg);
-	if (result && making->at != site)
-		space_poke(tapped->proc, site, was, 1);
-	return result;
+		result = brk_give(making->tap->tracer, making->task, making->at, &making->jump, hit,
+				  function->arg);
+	note_jump(making, was);
+	return result ? result : write_jump(making);
 }
 
-static int hook_direct(const struct making *making)
+static int hook_direct(struct making *making)
 {
 	const uint64_t site = making->place->addr;
-	uint8_t jump[5] = { 0xe9 };
+	const uint8_t len = sizeof(making->jump.bytes);
 	uint64_t stub;
 	int32_t distance;
 	int result;
 
-	if (making->place->insn.len < sizeof(jump) || site % LINE > LINE - sizeof(jump))
+	if (making->place->insn.len < len || site % LINE > LINE - len)
 		return -EXDEV;
 	result =
 		patch_near_place(making->tap, making->tapped, making->task, site, HOOK_SIZE, &stub);
 	if (!result)
 		result = write_stub(making, stub);
-	if (!result)
-		result = begin_change(making, stub, sizeof(jump));
 	if (result)
 		return result;
-	distance = (int32_t)(stub - (site + sizeof(jump)));
-	memcpy(jump + 1, &distance, sizeof(distance));
-	return write_jump(making, jump, sizeof(jump));
+	distance = (int32_t)(stub - (site + len));
+	making->jump = (struct brk_jump){ .addr = site, .bytes = { 0xe9 }, .len = len };
+	memcpy(making->jump.bytes + 1, &distance, sizeof(distance));
+	making->changed = len;
+	return change(making, stub);
 }
 
 /*
- * The bytes behind the first are to stay as they are: no other breakpoint stands there, and no jump, but
- * the trap that this hook takes out.
+ * The bytes behind the first are to stay as they are: no breakpoint stands there, and no jump, but the trap
+ * that this hook takes out.
  */
 static bool are_settled(const struct making *making, const uint8_t code[PUN_SIZE])
 {
@@ -212,9 +254,8 @@ static bool are_settled(const struct making *making, const uint8_t code[PUN_SIZE
 	return true;
 }
 
-static int hook_pun(const struct making *making)
+static int hook_pun(struct making *making)
 {
-	static const uint8_t jump = 0xe9;
 	const uint64_t site = making->place->addr;
 	uint8_t code[PUN_SIZE];
 	uint64_t stub;
@@ -227,12 +268,19 @@ static int hook_pun(const struct making *making)
 					 HOOK_SIZE, &stub);
 	if (!result)
 		result = write_stub(making, stub);
+	if (result)
+		return result;
+	making->jump = (struct brk_jump){ .addr = site, .len = PUN_SIZE };
+	memcpy(making->jump.bytes, code, PUN_SIZE);
+	making->jump.bytes[0] = 0xe9;
+	making->changed = 1;
+	result = change(making, stub);
 	if (!result)
-		result = begin_change(making, stub, 1);
-	return result ? result : write_jump(making, &jump, 1);
+		brk_hold(making->task, site);
+	return result;
 }
 
-static int hook_cave(const struct making *making)
+static int hook_cave(struct making *making)
 {
 	const uint64_t site = making->place->addr;
 	struct cave cave;
@@ -245,8 +293,14 @@ static int hook_cave(const struct making *making)
 	if (!result)
 		result = write_stub(making, stub);
 	if (!result)
-		result = begin_change(making, stub, 2);
-	return result ? result : patch_through_cave(making->tapped, site, &cave, stub);
+		result = patch_fill_cave(making->tapped, site, &cave, stub);
+	if (result)
+		return result;
+	making->jump = (struct brk_jump){ .addr = site,
+					  .bytes = { 0xeb, (uint8_t)cave_distance(site, &cave) },
+					  .len = 2 };
+	making->changed = 2;
+	return change(making, stub);
 }
 
 /* At the first of the places where a jump can be had. */
@@ -256,6 +310,9 @@ static bool hook_one_of(struct making *making, const struct listing_place *place
 
 	for (size_t i = 0; i < count && !done; i++) {
 		making->place = &places[i];
+		if (!is_untouched(making, places[i].addr, places[i].insn.len) ||
+		    !is_untouched(making, making->at, 1))
+			continue;
 		done = !hook_direct(making) || !hook_pun(making) || !hook_cave(making);
 	}
 	making->tap->stats.hooks += done;
@@ -266,12 +323,11 @@ static bool hook_one_of(struct making *making, const struct listing_place *place
 /* What was hooked can be gone: the file was unmapped, and mapped again. */
 static bool is_hooked(struct tapped *tapped, uint64_t addr)
 {
-	uint64_t jump = (uint64_t)(uintptr_t)map_get(&tapped->hooked, addr);
-	uint8_t there = 0;
+	uint64_t site = (uint64_t)(uintptr_t)map_get(&tapped->hooked, addr);
 
-	if (!jump)
+	if (!site)
 		return false;
-	if (!space_peek(tapped->proc, jump, &there, 1) && (there == 0xe9 || there == 0xeb))
+	if (hook_jump_at(tapped, site))
 		return true;
 	map_take(&tapped->hooked, addr);
 	return false;
@@ -326,7 +382,13 @@ void hooks_copy(struct tapped *to, const struct tapped *from)
 	copy(&to->hooks, &from->hooks);
 	copy(&to->places, &from->places);
 	copy(&to->hooked, &from->hooked);
-	copy(&to->changed, &from->changed);
+	copy(&to->numbers, &from->numbers);
+	MAP_FOR_EACH(node, &from->jumps) {
+		struct hook_jump *jump = own_alloc(sizeof(*jump));
+
+		*jump = *(const struct hook_jump *)map_value(node);
+		map_put(&to->jumps, map_key(node), jump);
+	}
 }
 
 void hooks_done(struct tapped *tapped)
@@ -334,7 +396,10 @@ void hooks_done(struct tapped *tapped)
 	map_done(&tapped->hooks);
 	map_done(&tapped->places);
 	map_done(&tapped->hooked);
-	map_done(&tapped->changed);
+	map_done(&tapped->numbers);
+	MAP_FOR_EACH(jump, &tapped->jumps)
+		free(map_value(jump));
+	map_done(&tapped->jumps);
 }
 
 void hooks_free(struct tap *tap)

@@ -135,6 +135,20 @@ static bool find_frame(const struct pull *pull, uint64_t *ret_addr,
 	return false;
 }
 
+/* What is told will not be told again. Its place in the table can be another's already. */
+static void forget_open(const struct pull *pull, const struct hook *hook,
+			const struct ring_hook_frame *frame, uint64_t addr)
+{
+	const uint64_t none = 0, sp = addr + HOOK_FRAME_SIZE + sizeof(uint64_t) + FRAME_RED_ZONE;
+	const uint64_t key = hook->go ? frame->call.saved[4] | hook->inward
+				      : sp + (uint64_t)(int64_t)hook->place.below;
+	uint64_t there;
+
+	if (frame->open && !space_peek(pull->task->proc, frame->open, &there, sizeof(there)) &&
+	    there == key)
+		space_poke(pull->task->proc, frame->open, &none, sizeof(none));
+}
+
 static bool from_frame(struct pull *pull)
 {
 	const uint64_t none = 0, ip = pull->user->rip;
@@ -154,9 +168,8 @@ static bool from_frame(struct pull *pull)
 		pull_complete(pull, &frame.call);
 		pull_settle(pull, &frame.call);
 		told = frame.call.told;
-		/* What is told will not be told again, and who comes next may have its place. */
-		if (told && hook->leaves && frame.open)
-			space_poke(proc, frame.open, &none, sizeof(none));
+		if (told && hook->leaves)
+			forget_open(pull, hook, &frame, addr);
 	}
 	restore(pull, &frame, addr);
 	to_rest(pull, hook, told);

@@ -136,12 +136,22 @@ static int patch_pun(struct tap *tap, struct tapped *tapped, struct task *task, 
 		     const uint8_t code[PUN_SIZE])
 {
 	const uint8_t jump = 0xe9;
+	uint8_t own[PUN_SIZE];
 	uint64_t stub;
-	int result = patch_pun_place(tap, tapped, task, site, code, STUB_SIZE, &stub);
+	int result = hook_code(tapped, task, site, own, sizeof(own));
 
+	/* A breakpoint, or another jump, stands in what would be the distance. */
+	if (!result && memcmp(code, own, sizeof(own)) != 0)
+		result = -EBUSY;
+	if (!result)
+		result = patch_pun_place(tap, tapped, task, site, code, STUB_SIZE, &stub);
 	if (!result)
 		result = write_stub(tapped, stub, site);
-	return result ? result : space_poke(tapped->proc, site, &jump, 1);
+	if (!result)
+		result = space_poke(tapped->proc, site, &jump, 1);
+	if (!result)
+		brk_hold(task, site);
+	return result;
 }
 
 /* The mapping that holds addr. */
@@ -275,7 +285,8 @@ int patch_cave_place(struct tap *tap, struct tapped *tapped, struct task *task, 
 	if (result || site % 64 == 63)
 		return result ? result : -EXDEV;
 	count = cave_find(code, site, caves);
-	while (count && !is_unreached(tapped, cave->addr)) {
+	while (count &&
+	       (brk_holds(task, cave->addr, cave->room) || !is_unreached(tapped, cave->addr))) {
 		cave++;
 		count--;
 	}
@@ -285,15 +296,13 @@ int patch_cave_place(struct tap *tap, struct tapped *tapped, struct task *task, 
 	return patch_near_place(tap, tapped, task, cave->addr, size, ret_stub);
 }
 
-int patch_through_cave(struct tapped *tapped, uint64_t site, const struct cave *cave, uint64_t stub)
+int patch_fill_cave(struct tapped *tapped, uint64_t site, const struct cave *cave, uint64_t stub)
 {
 	uint8_t jump[CAVE_ROOM_MAX];
-	int result;
 
 	cave_fill(cave, stub, jump);
 	map_put(&tapped->holes, cave->addr, (void *)(uintptr_t)site);
-	result = space_poke(tapped->proc, cave->addr, jump, cave->room);
-	return result ? result : write_short_jump(tapped, site, cave_distance(site, cave));
+	return space_poke(tapped->proc, cave->addr, jump, cave->room);
 }
 
 static int patch_cave(struct tap *tap, struct tapped *tapped, struct task *task, uint64_t site)
@@ -304,11 +313,13 @@ static int patch_cave(struct tap *tap, struct tapped *tapped, struct task *task,
 
 	if (!result)
 		result = write_stub(tapped, stub, site);
+	if (!result)
+		result = patch_fill_cave(tapped, site, &cave, stub);
 	if (result)
 		return result;
 	/* From here on a trap at the site is ours: pull.c. */
 	map_put(&tapped->sites, site, tapped);
-	return patch_through_cave(tapped, site, &cave, stub);
+	return write_short_jump(tapped, site, cave_distance(site, &cave));
 }
 
 int patch_site(struct tap *tap, struct tapped *tapped, struct task *task, uint64_t site)
@@ -320,6 +331,9 @@ int patch_site(struct tap *tap, struct tapped *tapped, struct task *task, uint64
 		return result;
 	if (code[0] != 0x0f || code[1] != 0x05)
 		return -EINVAL;
+	/* Another jump's distance is made of these bytes. */
+	if (brk_holds(task, site, 2))
+		return -EBUSY;
 	result = patch_pun(tap, tapped, task, site, code);
 	return result ? patch_cave(tap, tapped, task, site) : 0;
 }

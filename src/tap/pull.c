@@ -324,10 +324,14 @@ static bool from_hole(struct pull *pull)
 static bool from_trap(struct pull *pull)
 {
 	uint64_t site = pull->user->rip - 1;
+	siginfo_t info = { 0 };
 	uint8_t code = 0;
 
-	if (!(map_get(&pull->tapped->sites, site) || map_get(&pull->tapped->changed, site)) ||
+	if (!(map_get(&pull->tapped->sites, site) || hook_jump_at(pull->tapped, site)) ||
 	    space_peek(pull->task->proc, site, &code, sizeof(code)) || code == 0xcc)
+		return false;
+	/* Somebody can have sent one, to a thread that just comes from there. */
+	if (ptrace(PTRACE_GETSIGINFO, pull->task->tid, 0, &info) || info.si_code <= 0)
 		return false;
 	pull->user->rip = site;
 	return pull_finish(pull);

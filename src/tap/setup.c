@@ -4,6 +4,7 @@
  * inside.
  */
 #include "base/own.h"
+#include "base/proc.h"
 #include "tap/agent_blob.h"
 #include "tap/state.h"
 #include "tracer/inject.h"
@@ -164,11 +165,33 @@ void setup_ring_put(struct tap *tap, struct ring *ring)
 	ring_free(ring);
 }
 
+/*
+ * The processor keeps a second stack of return addresses (Documentation/arch/x86/shstk.rst, Linux 6.6): a
+ * thread that is moved out of the agent would come back to another than it has there.
+ */
+static bool has_shadow_stack(pid_t pid)
+{
+	char status[4096], *line;
+
+	if (proc_read(pid, "status", status, sizeof(status)) <= 0)
+		return false;
+	line = strstr(status, "\nx86_Thread_features:");
+	if (!line)
+		return false;
+	line[1 + strcspn(line + 1, "\n")] = '\0';
+	return strstr(line, "shstk");
+}
+
 int setup_process(struct tap *tap, struct tapped *tapped, struct task *task)
 {
-	struct ring *ring = own_zalloc(sizeof(*ring));
+	struct ring *ring;
 	struct inject in;
-	int result = inject_begin(&in, tap->tracer, task), ended;
+	int result, ended;
+
+	if (has_shadow_stack(task->proc->pid))
+		return -EOPNOTSUPP;
+	ring = own_zalloc(sizeof(*ring));
+	result = inject_begin(&in, tap->tracer, task);
 
 	if (!result)
 		result = map_private(&in, task->proc);

@@ -50,14 +50,21 @@ struct tapped {
 	struct map hooks;    /* by the address of its stub: struct hook */
 	struct map places;   /* … and the instruction that it is for */
 	struct map hooked;   /* functions, by address: where the jump of its entry stands */
-	struct map changed;  /* bytes that hooks have changed, by address: what was there, plus 1 */
+	struct map jumps;    /* of hooks, by address: struct hook_jump */
+	struct map numbers;  /* of the functions that have hooks */
+};
+
+/* The jump of a hook, and what stood there. */
+struct hook_jump {
+	struct brk_jump jump;
+	uint8_t was[5];
 };
 
 /* A place in a probed function where the agent is entered, in whichever process. */
 struct hook {
 	struct hook *next;
 	uint64_t offset; /* in the function */
-	bool leaves;
+	bool leaves, go, inward;
 	struct listing_place place; /* of the first that had it: its address is none of others' */
 	brk_hit *hit;               /* what the breakpoint did that it stands for */
 	void *ctx, *arg;
@@ -111,10 +118,12 @@ int patch_near_place(struct tap *tap, struct tapped *tapped, struct task *task, 
 		     uint64_t size, uint64_t *ret_addr);
 int patch_cave_place(struct tap *tap, struct tapped *tapped, struct task *task, uint64_t site,
 		     uint64_t size, struct cave *ret_cave, uint64_t *ret_stub);
-int patch_through_cave(struct tapped *tapped, uint64_t site, const struct cave *cave,
-		       uint64_t stub);
+/* The long jump, into the cave. */
+int patch_fill_cave(struct tapped *tapped, uint64_t site, const struct cave *cave, uint64_t stub);
 
-/* hook.c: the program's code, without what hooks and breakpoints have changed. 0 or -errno. */
+/* hook.c: the hook's jump at that place, NULL: it is not there, or not any more. */
+const struct hook_jump *hook_jump_at(struct tapped *tapped, uint64_t site);
+/* The program's code, without what hooks and breakpoints have changed. 0 or -errno. */
 int hook_code(struct tapped *tapped, struct task *task, uint64_t addr, uint8_t *ret_code,
 	      size_t len);
 void hooks_copy(struct tapped *to, const struct tapped *from);

@@ -15,9 +15,9 @@
 #include <sys/ptrace.h>
 #include <unistd.h>
 
-static const uint8_t trap = 0xcc;
+static const uint8_t trap = BRK_TRAP;
 
-static struct space *space_of(struct task *task)
+struct space *brk_space(struct task *task)
 {
 	if (!task->proc->space)
 		task->proc->space = space_new();
@@ -104,13 +104,14 @@ static int displace(struct space *space, pid_t pid, struct brk *brk, const uint8
 	return 0;
 }
 
-static void undo_traps(const struct space *space, uint64_t addr, uint8_t *code, size_t len)
+void brk_undo(const struct space *space, uint64_t addr, uint8_t *code, size_t len)
 {
 	const struct brk *brk;
 
 	for (size_t i = 0; i < len; i++) {
 		brk = map_get(&space->brks, addr + i);
-		if (brk)
+		/* What it was in can be gone, and something else be mapped there. */
+		if (brk && code[i] == trap)
 			code[i] = brk->orig;
 	}
 }
@@ -125,7 +126,7 @@ static int read_code(struct space *space, pid_t pid, uint64_t addr, uint8_t *cod
 	while (result == -EFAULT && len > 1)
 		result = space_read(space, pid, addr, code, --len);
 	if (!result)
-		undo_traps(space, addr, code, len);
+		brk_undo(space, addr, code, len);
 	*ret_len = len;
 	return result;
 }
@@ -150,7 +151,7 @@ static const int island_distances[] = { -3, 3, -8, 8, -14, 14, -20, 20, -26, 26,
 
 int brk_reserve(struct tracer *tracer, struct task *task, uint64_t addr)
 {
-	struct space *space = space_of(task);
+	struct space *space = brk_space(task);
 	/* Others may have died here, and left theirs. */
 	const uint64_t own_page = ((uint64_t)getpid() & 0x3fff) * ISLAND_SIZE;
 	struct island *island;
@@ -182,7 +183,7 @@ int brk_reserve(struct tracer *tracer, struct task *task, uint64_t addr)
 
 static int make(struct tracer *tracer, struct task *task, uint64_t addr, struct brk **ret_brk)
 {
-	struct space *space = space_of(task);
+	struct space *space = brk_space(task);
 	pid_t pid = task->proc->pid;
 	struct brk *brk auto_free = own_zalloc(sizeof(*brk));
 	uint8_t code[INSN_MAX];
@@ -223,38 +224,26 @@ static bool is_planted(struct space *space, pid_t pid, const struct brk *brk)
 	return !space_read(space, pid, brk->addr, &there, 1) && there == trap;
 }
 
-static void forget(struct tracer *tracer, struct task *task, struct brk *brk)
+void brk_forget(struct tracer *tracer, struct task *task, struct brk *brk)
 {
 	guard_remove(tracer, task, brk->addr);
 	map_take(&task->proc->space->brks, brk->addr);
 	free(brk);
 }
 
-/* A jump stands there, or where it was put instead. */
-static bool is_given(struct space *space, pid_t pid, uint64_t addr)
-{
-	uint64_t jump = (uint64_t)(uintptr_t)map_get(&space->given, addr);
-	uint8_t there;
-
-	if (!jump)
-		return false;
-	if (!space_read(space, pid, jump, &there, 1) && (there == 0xe9 || there == 0xeb))
-		return true;
-	map_take(&space->given, addr);
-	return false;
-}
-
 int brk_plant(struct tracer *tracer, struct task *task, uint64_t addr, brk_hit *hit, void *ctx,
 	      void *arg)
 {
-	struct brk *brk = map_get(&space_of(task)->brks, addr);
+	struct brk *brk = map_get(&brk_space(task)->brks, addr);
 	int result;
 
-	if (is_given(task->proc->space, task->proc->pid, addr))
+	if (brk_is_given(task, addr))
 		return 0;
+	if (brk_holds(task, addr, 1))
+		return -EBUSY;
 	/* What it was in is not mapped any more, but something else. */
 	if (brk && !is_planted(task->proc->space, task->proc->pid, brk)) {
-		forget(tracer, task, brk);
+		brk_forget(tracer, task, brk);
 		brk = NULL;
 	}
 	if (!brk) {
@@ -271,62 +260,18 @@ int brk_plant(struct tracer *tracer, struct task *task, uint64_t addr, brk_hit *
 	return 0;
 }
 
-int brk_code(struct task *task, uint64_t addr, uint8_t *ret_code, size_t len)
-{
-	struct space *space = space_of(task);
-	int result = space_read(space, task->proc->pid, addr, ret_code, len);
-
-	if (!result)
-		undo_traps(space, addr, ret_code, len);
-	return result;
-}
-
-int brk_give(struct tracer *tracer, struct task *task, uint64_t addr, uint64_t jump, brk_hit *hit,
-	     void *arg)
-{
-	struct space *space = space_of(task);
-	struct brk *brk = map_get(&space->brks, addr);
-
-	if (!brk)
-		return -ENOENT;
-	if (brk->user_count != 1 || brk->users[0].hit != hit || brk->users[0].arg != arg)
-		return -EBUSY;
-	map_put(&space->given, addr, (void *)(uintptr_t)jump);
-	if (addr != jump)
-		return space_write(space, task->proc->pid, addr, &brk->orig, 1);
-	map_put(&space->ghosts, addr, space);
-	forget(tracer, task, brk);
-	return 0;
-}
-
-void brk_adopt(struct task *task, uint64_t addr, uint64_t go_on, brk_hit *hit, void *ctx, void *arg)
-{
-	struct space *space = space_of(task);
-	struct brk *brk = map_get(&space->brks, addr);
-
-	if (!brk) {
-		brk = own_zalloc(sizeof(*brk));
-		map_put(&space->brks, addr, brk);
-	}
-	*brk = (struct brk){ .addr = addr,
-			     .orig = trap,
-			     .displaced = go_on,
-			     .users = { { hit, ctx, arg } },
-			     .user_count = 1 };
-}
-
 static void restore(struct tracer *tracer, struct task *task, struct space *space, struct brk *brk)
 {
 	/* Something else may be mapped there by now. */
 	if (is_planted(space, task->proc->pid, brk))
 		space_write(space, task->proc->pid, brk->addr, &brk->orig, 1);
 	map_put(&space->ghosts, brk->addr, space);
-	forget(tracer, task, brk);
+	brk_forget(tracer, task, brk);
 }
 
 void brk_lift(struct tracer *tracer, struct task *task, uint64_t addr, brk_hit *hit, void *arg)
 {
-	struct space *space = space_of(task);
+	struct space *space = brk_space(task);
 	struct brk *brk = map_get(&space->brks, addr);
 
 	if (!brk)

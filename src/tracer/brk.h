@@ -60,14 +60,31 @@ void brk_lift(struct tracer *tracer, struct task *task, uint64_t addr, brk_hit *
 /* What the program's code is there: breakpoints in it are undone. 0 or -errno. */
 int brk_code(struct task *task, uint64_t addr, uint8_t *ret_code, size_t len);
 
+/* A jump that somebody writes into code, of at most five bytes. */
+struct brk_jump {
+	uint64_t addr;
+	uint8_t bytes[5];
+	uint8_t len;
+};
+
+/* True if the breakpoint at addr has that one user alone. */
+bool brk_has_only(struct task *task, uint64_t addr, brk_hit *hit, const void *arg);
+
 /*
- * A jump at `jump` does from now on what the breakpoint did. Elsewhere than at addr: the code is restored
- * there, and who has run into the trap just before is still told. At addr itself: the trap is left to be
- * written over. Planting it again does nothing while there stands a jump (e9, eb). -EBUSY with other
- * users, -ENOENT.
+ * Such a jump does from now on what the breakpoint at addr did. Where it stands elsewhere the code is
+ * restored, and who has run into the trap just before is still told; where it stands at addr the trap is
+ * left to be written over. Planting the breakpoint again does nothing while the jump is there. -EBUSY with
+ * other users, -ENOENT.
  */
-int brk_give(struct tracer *tracer, struct task *task, uint64_t addr, uint64_t jump, brk_hit *hit,
-	     void *arg);
+int brk_give(struct tracer *tracer, struct task *task, uint64_t addr, const struct brk_jump *jump,
+	     brk_hit *hit, void *arg);
+
+/*
+ * Bytes behind the first of a jump at `jump` (e9) that are the program's own, and its distance: they are
+ * not to be changed while it stands there.
+ */
+void brk_hold(struct task *task, uint64_t jump);
+bool brk_holds(struct task *task, uint64_t addr, size_t len);
 
 /* A trap of somebody else's at addr counts as a breakpoint, from which the thread goes on elsewhere. */
 void brk_adopt(struct task *task, uint64_t addr, uint64_t go_on, brk_hit *hit, void *ctx,

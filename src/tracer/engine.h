@@ -64,6 +64,9 @@ struct tracer {
 };
 
 /* Calls that the tracer handles itself, so that the program does not notice it. */
+struct brk;
+struct space;
+
 struct own_handler {
 	/* True: exit is to be called. */
 	bool (*enter)(struct tracer *tracer, struct task *task);
@@ -134,6 +137,15 @@ void task_interrupt(struct task *task);
 void attach_undo_interrupt(struct task *task);
 bool detach_is_overdue(const struct tracer *tracer);
 
+/* brk.c: the task's memory, with its breakpoints. */
+#define BRK_TRAP 0xcc
+struct space *brk_space(struct task *task);
+/* What was planted there is forgotten, and nothing is restored. */
+void brk_forget(struct tracer *tracer, struct task *task, struct brk *brk);
+/* Takes the traps out of what was read. */
+void brk_undo(const struct space *space, uint64_t addr, uint8_t *code, size_t len);
+/* brk_jump.c: a jump does its work. */
+bool brk_is_given(struct task *task, uint64_t addr);
 /* brk.c: a SIGTRAP came; true if it was a breakpoint of ours, which has been dealt with. */
 bool brk_handle(struct tracer *tracer, struct task *task);
 /*

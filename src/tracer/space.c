@@ -35,7 +35,10 @@ void space_put(struct space *space)
 		free(map_value(page));
 	map_done(&space->brks);
 	map_done(&space->ghosts);
+	MAP_FOR_EACH(given, &space->given)
+		free(map_value(given));
 	map_done(&space->given);
+	map_done(&space->held);
 	map_done(&space->islands);
 	map_done(&space->caught);
 	if (space->mem >= 0)
@@ -55,8 +58,14 @@ struct space *space_copy(const struct space *space)
 	}
 	MAP_FOR_EACH(ghost, &space->ghosts)
 		map_put(&copy->ghosts, map_key(ghost), copy);
-	MAP_FOR_EACH(jump, &space->given)
-		map_put(&copy->given, map_key(jump), map_value(jump));
+	MAP_FOR_EACH(given, &space->given) {
+		struct brk_jump *jump = own_alloc(sizeof(*jump));
+
+		*jump = *(const struct brk_jump *)map_value(given);
+		map_put(&copy->given, map_key(given), jump);
+	}
+	MAP_FOR_EACH(held, &space->held)
+		map_put(&copy->held, map_key(held), map_value(held));
 	MAP_FOR_EACH(page, &space->islands) {
 		struct island *island = own_alloc(sizeof(*island));
 

@@ -13,7 +13,8 @@ struct space {
 	int mem;            /* /proc/PID/mem, -1: not opened yet */
 	struct map brks;    /* by address: struct brk */
 	struct map ghosts;  /* addresses of lifted ones: a thread may have hit one just before */
-	struct map given;   /* addresses of breakpoints that a jump stands for: where that is */
+	struct map given;   /* addresses of breakpoints that a jump stands for: struct brk_jump */
+	struct map held;    /* bytes that are a jump's distance, by address: where it stands */
 	struct map islands; /* pages of ours that hold displaced instructions, by address */
 	uint64_t catcher;   /* the pages of the handler for SIGTRAP (catcher.h), 0: there is none */
 	struct map caught;  /* breakpoints that it knows, by address: the number of its entry */

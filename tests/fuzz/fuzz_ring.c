@@ -189,6 +189,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	tap.base_tsc = tap_ticks() - 1000;
 	map_put(&tap.numbers, NUMBER, &tapped);
 	map_put(&tapped.threads, THREAD, task);
+	map_put(&tapped.numbers, 1, &tapped);
 	while (input.left && steps++ < 1000)
 		step(&tap, &tapped, &input);
 	drain_ring(&tap, &ring, true);
@@ -197,6 +198,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		abort();
 	drain_done(&tapped);
 	map_done(&tapped.threads);
+	map_done(&tapped.numbers);
 	map_done(&tap.numbers);
 	munmap(ring.header, RING_HEADER_SIZE);
 	munmap(ring.data, 2 * RING_SIZE);

@@ -1,0 +1,110 @@
+/* Jumps that somebody puts into code in the place of breakpoints (src/tap/hook.c), and beside them. */
+#include "base/own.h"
+#include "tracer/brk.h"
+#include "tracer/engine.h"
+#include "tracer/space.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define JUMP 0xe9 /* by four bytes of distance */
+
+int brk_code(struct task *task, uint64_t addr, uint8_t *ret_code, size_t len)
+{
+	struct space *space = brk_space(task);
+	int result = space_read(space, task->proc->pid, addr, ret_code, len);
+
+	if (!result)
+		brk_undo(space, addr, ret_code, len);
+	return result;
+}
+
+/* What it was in can be gone, and something else be mapped there. */
+static bool is_there(struct task *task, const struct brk_jump *jump)
+{
+	uint8_t there[sizeof(jump->bytes)];
+
+	return !space_read(brk_space(task), task->proc->pid, jump->addr, there, jump->len) &&
+	       !memcmp(there, jump->bytes, jump->len);
+}
+
+bool brk_is_given(struct task *task, uint64_t addr)
+{
+	struct space *space = brk_space(task);
+	const struct brk_jump *jump = map_get(&space->given, addr);
+
+	if (!jump)
+		return false;
+	if (is_there(task, jump))
+		return true;
+	free(map_take(&space->given, addr));
+	return false;
+}
+
+bool brk_has_only(struct task *task, uint64_t addr, brk_hit *hit, const void *arg)
+{
+	const struct brk *brk = map_get(&brk_space(task)->brks, addr);
+
+	return brk && brk->user_count == 1 && brk->users[0].hit == hit && brk->users[0].arg == arg;
+}
+
+int brk_give(struct tracer *tracer, struct task *task, uint64_t addr, const struct brk_jump *jump,
+	     brk_hit *hit, void *arg)
+{
+	struct space *space = brk_space(task);
+	struct brk *brk = map_get(&space->brks, addr);
+	struct brk_jump *copy;
+
+	if (!brk_has_only(task, addr, hit, arg))
+		return brk ? -EBUSY : -ENOENT;
+	free(map_take(&space->given, addr));
+	copy = own_alloc(sizeof(*copy));
+	*copy = *jump;
+	map_put(&space->given, addr, copy);
+	if (addr != jump->addr)
+		return space_write(space, task->proc->pid, addr, &brk->orig, 1);
+	map_put(&space->ghosts, addr, space);
+	brk_forget(tracer, task, brk);
+	return 0;
+}
+
+void brk_adopt(struct task *task, uint64_t addr, uint64_t go_on, brk_hit *hit, void *ctx, void *arg)
+{
+	struct space *space = brk_space(task);
+	struct brk *brk = map_get(&space->brks, addr);
+
+	if (!brk) {
+		brk = own_zalloc(sizeof(*brk));
+		map_put(&space->brks, addr, brk);
+	}
+	*brk = (struct brk){ .addr = addr,
+			     .orig = BRK_TRAP,
+			     .displaced = go_on,
+			     .users = { { hit, ctx, arg } },
+			     .user_count = 1 };
+}
+
+void brk_hold(struct task *task, uint64_t jump)
+{
+	struct space *space = brk_space(task);
+
+	for (uint64_t i = 1; i < 5; i++)
+		map_put(&space->held, jump + i, (void *)(uintptr_t)jump);
+}
+
+bool brk_holds(struct task *task, uint64_t addr, size_t len)
+{
+	struct space *space = brk_space(task);
+	uint64_t jump;
+	uint8_t there;
+
+	for (size_t i = 0; i < len; i++) {
+		jump = (uint64_t)(uintptr_t)map_get(&space->held, addr + i);
+		if (!jump)
+			continue;
+		if (!space_read(space, task->proc->pid, jump, &there, 1) && there == JUMP)
+			return true;
+		map_take(&space->held, addr + i);
+	}
+	return false;
+}
