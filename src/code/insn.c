@@ -19,18 +19,42 @@ static csh handle_64(void)
 	return handle;
 }
 
+/* By number in the encoding: all 64 bits, 32, 16, the lowest 8, and the 8 above them. */
+static const x86_reg registers[16][5] = {
+	{ X86_REG_RAX, X86_REG_EAX, X86_REG_AX, X86_REG_AL, X86_REG_AH },
+	{ X86_REG_RCX, X86_REG_ECX, X86_REG_CX, X86_REG_CL, X86_REG_CH },
+	{ X86_REG_RDX, X86_REG_EDX, X86_REG_DX, X86_REG_DL, X86_REG_DH },
+	{ X86_REG_RBX, X86_REG_EBX, X86_REG_BX, X86_REG_BL, X86_REG_BH },
+	{ X86_REG_RSP, X86_REG_ESP, X86_REG_SP, X86_REG_SPL },
+	{ X86_REG_RBP, X86_REG_EBP, X86_REG_BP, X86_REG_BPL },
+	{ X86_REG_RSI, X86_REG_ESI, X86_REG_SI, X86_REG_SIL },
+	{ X86_REG_RDI, X86_REG_EDI, X86_REG_DI, X86_REG_DIL },
+	{ X86_REG_R8, X86_REG_R8D, X86_REG_R8W, X86_REG_R8B },
+	{ X86_REG_R9, X86_REG_R9D, X86_REG_R9W, X86_REG_R9B },
+	{ X86_REG_R10, X86_REG_R10D, X86_REG_R10W, X86_REG_R10B },
+	{ X86_REG_R11, X86_REG_R11D, X86_REG_R11W, X86_REG_R11B },
+	{ X86_REG_R12, X86_REG_R12D, X86_REG_R12W, X86_REG_R12B },
+	{ X86_REG_R13, X86_REG_R13D, X86_REG_R13W, X86_REG_R13B },
+	{ X86_REG_R14, X86_REG_R14D, X86_REG_R14W, X86_REG_R14B },
+	{ X86_REG_R15, X86_REG_R15D, X86_REG_R15W, X86_REG_R15B },
+};
+
 /* Number of a 64-bit register in the encoding, -1 for others. */
 static int reg_number(x86_reg reg)
 {
-	static const x86_reg regs[16] = {
-		X86_REG_RAX, X86_REG_RCX, X86_REG_RDX, X86_REG_RBX, X86_REG_RSP, X86_REG_RBP,
-		X86_REG_RSI, X86_REG_RDI, X86_REG_R8,  X86_REG_R9,  X86_REG_R10, X86_REG_R11,
-		X86_REG_R12, X86_REG_R13, X86_REG_R14, X86_REG_R15,
-	};
-
 	for (int i = 0; i < 16; i++)
-		if (regs[i] == reg)
+		if (registers[i][0] == reg)
 			return i;
+	return -1;
+}
+
+/* The same of a register or any part of it. */
+static int part_number(x86_reg reg)
+{
+	for (int i = 0; reg != X86_REG_INVALID && i < 16; i++)
+		for (int j = 0; j < 5; j++)
+			if (registers[i][j] == reg)
+				return i;
 	return -1;
 }
 
@@ -48,20 +72,9 @@ static bool is_stack_limit(const cs_x86_op *op)
 /* The 64-bit register that a 32-bit one is the lower half of, X86_REG_INVALID for others. */
 static x86_reg whole_reg(x86_reg reg)
 {
-	static const x86_reg halves[16][2] = {
-		{ X86_REG_EAX, X86_REG_RAX },  { X86_REG_ECX, X86_REG_RCX },
-		{ X86_REG_EDX, X86_REG_RDX },  { X86_REG_EBX, X86_REG_RBX },
-		{ X86_REG_ESP, X86_REG_RSP },  { X86_REG_EBP, X86_REG_RBP },
-		{ X86_REG_ESI, X86_REG_RSI },  { X86_REG_EDI, X86_REG_RDI },
-		{ X86_REG_R8D, X86_REG_R8 },   { X86_REG_R9D, X86_REG_R9 },
-		{ X86_REG_R10D, X86_REG_R10 }, { X86_REG_R11D, X86_REG_R11 },
-		{ X86_REG_R12D, X86_REG_R12 }, { X86_REG_R13D, X86_REG_R13 },
-		{ X86_REG_R14D, X86_REG_R14 }, { X86_REG_R15D, X86_REG_R15 },
-	};
-
 	for (int i = 0; i < 16; i++)
-		if (halves[i][0] == reg)
-			return halves[i][1];
+		if (registers[i][1] == reg)
+			return registers[i][0];
 	return X86_REG_INVALID;
 }
 
@@ -171,6 +184,36 @@ static void find_effect(struct insn *insn, const cs_insn *cs)
 	}
 }
 
+/* What capstone 4 does not tell. */
+static void find_untold_writes(struct insn *insn, const cs_insn *cs)
+{
+	switch (cs->id) {
+	case X86_INS_CMPXCHG:
+		insn->writes |= 1U << 0;
+		insn->sets_flags = true;
+		break;
+	case X86_INS_CMPXCHG8B:
+	case X86_INS_CMPXCHG16B:
+		insn->writes |= 1U << 0 | 1U << 2;
+		insn->sets_flags = true;
+		break;
+	case X86_INS_PUSH:
+		insn->writes |= 1U << 4;
+		break;
+	case X86_INS_XLATB:
+		insn->writes |= 1U << 0;
+		break;
+	case X86_INS_ENTER:
+		insn->writes |= 1U << 4 | 1U << 5;
+		break;
+	case X86_INS_XADD:
+	case X86_INS_LAR:
+	case X86_INS_LSL:
+		insn->sets_flags = true;
+		break;
+	}
+}
+
 static void find_writes(struct insn *insn, const cs_insn *cs)
 {
 	cs_regs read, write;
@@ -183,14 +226,13 @@ static void find_writes(struct insn *insn, const cs_insn *cs)
 	insn->writes = 0;
 	insn->sets_flags = false;
 	for (uint8_t i = 0; i < writes; i++) {
-		x86_reg reg = (x86_reg)write[i];
-		int number = reg_number(reg) < 0 ? reg_number(whole_reg(reg)) : reg_number(reg);
+		int number = part_number((x86_reg)write[i]);
 
-		insn->sets_flags = insn->sets_flags || reg == X86_REG_EFLAGS;
-		/* Parts of registers, and vectors: nobody asks for these. */
+		insn->sets_flags = insn->sets_flags || write[i] == X86_REG_EFLAGS;
 		if (number >= 0)
 			insn->writes |= (uint16_t)(1U << number);
 	}
+	find_untold_writes(insn, cs);
 }
 
 static bool is_trap(const cs_insn *cs)
@@ -206,10 +248,18 @@ static bool is_trap(const cs_insn *cs)
 	case X86_INS_SYSENTER:
 	case X86_INS_IRET:
 	case X86_INS_IRETQ:
+	case X86_INS_RETF:
+	case X86_INS_RETFQ:
 		return true;
 	default:
 		return false;
 	}
+}
+
+/* Conditional jumps that capstone 4 does not count among jumps. */
+static bool is_loop(const cs_insn *cs)
+{
+	return cs->id == X86_INS_LOOP || cs->id == X86_INS_LOOPE || cs->id == X86_INS_LOOPNE;
 }
 
 static void find_kind(struct insn *insn, const cs_insn *cs)
@@ -224,7 +274,7 @@ static void find_kind(struct insn *insn, const cs_insn *cs)
 		insn->kind = x86->op_count ? INSN_STOP : INSN_RET;
 	} else if (cs_insn_group(handle_64(), cs, CS_GRP_CALL)) {
 		insn->kind = direct ? INSN_CALL : INSN_STOP;
-	} else if (cs_insn_group(handle_64(), cs, CS_GRP_JUMP)) {
+	} else if (cs_insn_group(handle_64(), cs, CS_GRP_JUMP) || is_loop(cs)) {
 		insn->kind = !direct ? INSN_STOP : cs->id == X86_INS_JMP ? INSN_JUMP : INSN_BRANCH;
 	} else if (is_trap(cs)) {
 		insn->kind = INSN_STOP;

@@ -43,7 +43,7 @@ struct insn {
 	uint8_t source, target_reg;
 	bool narrow;
 	int64_t amount;
-	uint16_t writes; /* general registers that change, a bit each by number */
+	uint16_t writes; /* general registers that change, if in part, a bit each by number */
 	bool sets_flags;
 };
 
