@@ -276,6 +276,7 @@ static void find_kind(struct insn *insn, const cs_insn *cs)
 		insn->kind = direct ? INSN_CALL : INSN_STOP;
 	} else if (cs_insn_group(handle_64(), cs, CS_GRP_JUMP) || is_loop(cs)) {
 		insn->kind = !direct ? INSN_STOP : cs->id == X86_INS_JMP ? INSN_JUMP : INSN_BRANCH;
+		insn->computed = !direct;
 	} else if (is_trap(cs)) {
 		insn->kind = INSN_STOP;
 	} else {

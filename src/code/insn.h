@@ -45,6 +45,7 @@ struct insn {
 	int64_t amount;
 	uint16_t writes; /* general registers that change, if in part, a bit each by number */
 	bool sets_flags;
+	bool computed; /* INSN_STOP: a jump, to an address that is computed: perhaps of its function */
 };
 
 /* The longest instruction of x86. */

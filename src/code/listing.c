@@ -21,6 +21,7 @@ struct line {
 struct listing {
 	struct line *lines;
 	size_t count, room;
+	bool computed; /* jumps of its own may lead anywhere */
 };
 
 static bool add_line(void *ctx, size_t offset, const struct insn *insn)
@@ -61,6 +62,7 @@ static void mark_targets(struct listing *listing)
 	for (size_t i = 0; i < listing->count; i++) {
 		const struct insn *insn = &listing->lines[i].insn;
 
+		listing->computed = listing->computed || insn->computed;
 		if (insn->kind != INSN_JUMP && insn->kind != INSN_BRANCH && insn->kind != INSN_CALL)
 			continue;
 		target = find_line(listing, insn->target);
@@ -172,6 +174,15 @@ static bool can_be_repeated(const struct insn *insn)
 	}
 }
 
+/* Of a function that is hardly more than its entry: there the entry's jump goes first. */
+static bool is_at_entry(const struct listing *listing, const struct line *line)
+{
+	struct listing_place places[LISTING_PLACES];
+	size_t count = listing_entry(listing, places);
+
+	return count && line->addr <= places[count - 1].addr;
+}
+
 size_t listing_return(const struct listing *listing, uint64_t ret,
 		      struct listing_place ret_places[LISTING_PLACES])
 {
@@ -193,7 +204,7 @@ size_t listing_return(const struct listing *listing, uint64_t ret,
 		below += by;
 		/* What is in front does not see all ways to the return, or not the result. */
 		if (count == LISTING_PLACES || line == listing->lines || line->is_target ||
-		    line->insn.writes & RAX)
+		    line->insn.writes & RAX || listing->computed || is_at_entry(listing, line - 1))
 			break;
 		if (line[-1].insn.effect == EFFECT_NONE || line[-1].insn.effect == EFFECT_PUSH ||
 		    line[-1].insn.effect == EFFECT_CMP_SP)

@@ -34,7 +34,10 @@ struct listing_place {
 size_t listing_entry(const struct listing *listing,
 		     struct listing_place ret_places[LISTING_PLACES]);
 
-/* Places where the result is in rax and only the return at address `ret` follows, the last first. */
+/*
+ * Places where the result is in rax and only the return at address `ret` follows, the last first; none
+ * of them is one of listing_entry's.
+ */
 size_t listing_return(const struct listing *listing, uint64_t ret,
 		      struct listing_place ret_places[LISTING_PLACES]);
 
