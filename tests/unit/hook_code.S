@@ -3,7 +3,7 @@
  * are copied to where they can be changed.
  */
 	.text
-	/* The agent: tells hook_called(back, sp, rax), keeps all registers, and leaves other flags. */
+	/* The agent: tells hook_called(back, sp, what it has saved), keeps all registers, and leaves other flags. */
 	.globl	hook_agent
 hook_agent:
 	pushq	%rax
@@ -19,7 +19,7 @@ hook_agent:
 	pushq	%r11
 	movq	88(%rsp), %rdi
 	leaq	(96 + 128)(%rsp), %rsi
-	movq	%rax, %rdx
+	movq	%rsp, %rdx
 	movq	%rsp, %rbx
 	andq	$-16, %rsp
 	call	hook_called

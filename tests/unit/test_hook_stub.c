@@ -16,7 +16,8 @@ extern const uint8_t hook_code[], hook_agent[], hook_returned[];
 #define R14 14
 
 void hook_call(uint64_t function, uint64_t registers[16], void *stack);
-void hook_called(uint64_t back, uint64_t sp, uint64_t rax);
+/* From r11 to rax. */
+void hook_called(uint64_t back, uint64_t sp, const uint64_t saved[11]);
 
 /* What the agent leaves; carry: the stub is to go on at its trap. */
 uint64_t hook_flags;
@@ -39,11 +40,14 @@ static size_t put_count;
 /* What the agent has seen in a call. */
 static struct {
 	unsigned int entered, left, lost;
+	uint64_t arguments[16];
 	uint64_t result;
 } seen;
 
-void hook_called(uint64_t back, uint64_t sp, uint64_t rax)
+void hook_called(uint64_t back, uint64_t sp, const uint64_t saved[11])
 {
+	/* r11, r10, r9, r8, rdi, rsi, not rbp, rbx, rdx, rcx, rax: all that pass arguments. */
+	static const uint8_t arguments[11] = { 11, 10, 9, 8, 7, 6, 0xff, 3, 2, 1, 0 };
 	struct ring_hook hook;
 
 	memcpy(&hook, (const void *)(uintptr_t)(back - HOOK_BACK + HOOK_DATA), sizeof(hook));
@@ -52,10 +56,13 @@ void hook_called(uint64_t back, uint64_t sp, uint64_t rax)
 		seen.lost++;
 	if (hook.leaves) {
 		seen.left++;
-		seen.result = rax;
-	} else {
-		seen.entered++;
+		seen.result = saved[10];
+		return;
 	}
+	seen.entered++;
+	for (size_t i = 0; i < COUNT(arguments); i++)
+		if (arguments[i] != 0xff && saved[i] != seen.arguments[arguments[i]])
+			seen.lost++;
 }
 
 /* Where there is no room for a long jump a trap leads to the stub; and a stub's own trap to its rest. */
@@ -128,6 +135,7 @@ static void call(unsigned int number, bool grows, uint64_t registers[16])
 	registers[R14] = (uint64_t)(uintptr_t)goroutine;
 	goroutine[2] = grows ? UINT64_MAX : 0;
 	memset(&seen, 0, sizeof(seen));
+	memcpy(seen.arguments, registers, sizeof(seen.arguments));
 	hook_call((uint64_t)(uintptr_t)area, registers, stack + sizeof(stack) - 64);
 }
 
