@@ -150,9 +150,12 @@ static bool lock_enter(struct capture *capture, struct task *task)
 
 static void lock_exit(struct capture *capture, struct task *task)
 {
+	struct cproc *cproc = cproc_of(task);
+
 	(void)capture;
-	if (task->call.ret >= 0)
-		cproc_of(task)->sandboxed = true;
+	/* Before it executes its program the filters are ours. */
+	if (task->call.ret >= 0 && cproc->executed)
+		cproc->sandboxed = true;
 }
 
 const struct op_handler lock_handler = { lock_enter, lock_exit };
