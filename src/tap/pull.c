@@ -6,6 +6,7 @@
 #include "tap/pull.h"
 #include "abi/regs.h"
 #include "tap/agent_blob.h"
+#include "tracer/brk.h"
 #include "tracer/space_io.h"
 
 #include <errno.h>
@@ -311,10 +312,14 @@ static bool from_stub(struct pull *pull)
 }
 
 /* Between a short jump and the long one. */
-static bool from_hole(struct pull *pull)
+static bool from_hole(struct pull *pull, struct stop stop)
 {
 	pull->site = (uint64_t)(uintptr_t)map_get(&pull->tapped->holes, pull->user->rip);
 	if (!pull->site)
+		return false;
+	/* Who has run into a trap at the instruction in front of it stands there, too. */
+	if ((stop.kind != STOP_SIGNAL || stop.code == SIGTRAP) &&
+	    brk_stands(pull->task, pull->user->rip - 1))
 		return false;
 	pull->user->rip = pull->site;
 	return pull_finish(pull);
@@ -379,7 +384,7 @@ bool pull_out(struct tap *tap, struct tapped *tapped, struct task *task, struct 
 		return true;
 	if (!in_text(pull.user->rip)) {
 		if (!from_stub(&pull) && !pull_from_hook(&pull))
-			from_hole(&pull);
+			from_hole(&pull, stop);
 		return false;
 	}
 	if (stop.kind == STOP_SIGNAL)

@@ -260,6 +260,13 @@ int brk_plant(struct tracer *tracer, struct task *task, uint64_t addr, brk_hit *
 	return 0;
 }
 
+bool brk_stands(const struct task *task, uint64_t addr)
+{
+	const struct space *space = task->proc->space;
+
+	return space && (map_get(&space->brks, addr) || map_get(&space->ghosts, addr));
+}
+
 static void restore(struct tracer *tracer, struct task *task, struct space *space, struct brk *brk)
 {
 	/* Something else may be mapped there by now. */

@@ -57,6 +57,9 @@ int brk_plant(struct tracer *tracer, struct task *task, uint64_t addr, brk_hit *
 /* Takes a user away; the last one's leaving restores the code. */
 void brk_lift(struct tracer *tracer, struct task *task, uint64_t addr, brk_hit *hit, void *arg);
 
+/* One stands at addr, or stood there, so that a thread may just have run into it. */
+bool brk_stands(const struct task *task, uint64_t addr);
+
 /* What the program's code is there: breakpoints in it are undone. 0 or -errno. */
 int brk_code(struct task *task, uint64_t addr, uint8_t *ret_code, size_t len);
 
