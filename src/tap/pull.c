@@ -314,8 +314,12 @@ static bool from_stub(struct pull *pull)
 /* Between a short jump and the long one. */
 static bool from_hole(struct pull *pull, struct stop stop)
 {
+	uint8_t code = 0;
+
 	pull->site = (uint64_t)(uintptr_t)map_get(&pull->tapped->holes, pull->user->rip);
-	if (!pull->site)
+	/* Or something else is mapped there by now. */
+	if (!pull->site || space_peek(pull->task->proc, pull->user->rip, &code, sizeof(code)) ||
+	    code != 0xe9)
 		return false;
 	/* Who has run into a trap at the instruction in front of it stands there, too. */
 	if ((stop.kind != STOP_SIGNAL || stop.code == SIGTRAP) &&
