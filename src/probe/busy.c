@@ -8,11 +8,12 @@
 
 #include <string.h>
 
-void busy_planted(struct probed *probed, const struct site *site, uint64_t bias)
+void busy_planted(struct probed *probed, const struct site *site, uint64_t bias, bool inside)
 {
 	struct planted *planted = map_get(&probed->planted, (uint64_t)(uintptr_t)site);
 
-	if (planted && planted->bias == bias)
+	/* The file can have been unmapped, and mapped again. */
+	if (planted && planted->bias == bias && (inside || !planted->told))
 		return;
 	if (!planted) {
 		planted = own_zalloc(sizeof(*planted));

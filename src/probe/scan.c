@@ -37,7 +37,8 @@ static int plant(struct probes *probes, struct task *task, const struct site *si
 		error = brk_plant(probes->tracer, task, bias + site->addr,
 				  probe_entry_handler(site), probes, (void *)site);
 	if (!error)
-		busy_planted(probed_of(probes, task->proc), site, bias);
+		busy_planted(probed_of(probes, task->proc), site, bias,
+			     brk_is_given(task, bias + site->addr));
 	return error;
 }
 

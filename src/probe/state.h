@@ -47,8 +47,8 @@ struct probed *probed_of(struct probes *probes, const struct proc *proc);
 brk_hit *probe_entry_handler(const struct site *site);
 brk_hit *probe_ret_handler(const struct site *site);
 
-/* busy.c: it is planted; it was called, and stopped at. */
-void busy_planted(struct probed *probed, const struct site *site, uint64_t bias);
+/* busy.c: it is planted, or its calls are seen inside; it was called, and stopped at. */
+void busy_planted(struct probed *probed, const struct site *site, uint64_t bias, bool inside);
 void busy_called(struct probes *probes, struct probed *probed, struct task *task,
 		 const struct site *site);
 void busy_done(struct probed *probed);

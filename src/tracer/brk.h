@@ -82,6 +82,9 @@ bool brk_has_only(struct task *task, uint64_t addr, brk_hit *hit, const void *ar
 int brk_give(struct tracer *tracer, struct task *task, uint64_t addr, const struct brk_jump *jump,
 	     brk_hit *hit, void *arg);
 
+/* True while such a jump does its work. */
+bool brk_is_given(struct task *task, uint64_t addr);
+
 /*
  * Bytes behind the first of a jump at `jump` (e9) that are the program's own, and its distance: they are
  * not to be changed while it stands there.

@@ -144,8 +144,6 @@ struct space *brk_space(struct task *task);
 void brk_forget(struct tracer *tracer, struct task *task, struct brk *brk);
 /* Takes the traps out of what was read. */
 void brk_undo(const struct space *space, uint64_t addr, uint8_t *code, size_t len);
-/* brk_jump.c: a jump does its work. */
-bool brk_is_given(struct task *task, uint64_t addr);
 /* brk.c: a SIGTRAP came; true if it was a breakpoint of ours, which has been dealt with. */
 bool brk_handle(struct tracer *tracer, struct task *task);
 /*
