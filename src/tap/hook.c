@@ -222,7 +222,7 @@ static int hook_direct(struct making *making)
 	int32_t distance;
 	int result;
 
-	if (making->place->insn.len < len || site % LINE > LINE - len)
+	if (making->place->insn.len < len || site % LINE > LINE - (uint64_t)len)
 		return -EXDEV;
 	result =
 		patch_near_place(making->tap, making->tapped, making->task, site, HOOK_SIZE, &stub);

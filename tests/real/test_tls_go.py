@@ -60,4 +60,10 @@ def large_server(test):
         check_server(test, go_builds()[0], way, 1, ["/100000000"])
 
 
-lib.main(client, server, stacks, large_client, large_server)
+def busy(test):
+    for build in go_builds():
+        tls.busy(test, lambda traced, build=build: serve_go_tls(test, build, traced), "/100",
+                 clean=lambda output: lib.re.sub(rb"on \d+", b"on N", output))
+
+
+lib.main(client, server, stacks, large_client, large_server, busy)

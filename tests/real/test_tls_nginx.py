@@ -48,4 +48,8 @@ def together(test):
                       proxy_to=lambda to: tls.Proxy(test, to))
 
 
-lib.main(sizes, large, together)
+def busy(test):
+    tls.busy(test, serve(test), "/1")
+
+
+lib.main(sizes, large, together, busy)

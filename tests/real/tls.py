@@ -263,3 +263,22 @@ class Proxy:
             expect(not connection.error, f"connection {connection.ends}: {connection.error}")
             entries.append(connection.entry(directory))
         return entries
+
+
+# So many requests on one connection.
+BUSY = 1000
+
+
+def busy(test, serve, path, **same):
+    """Once a server's functions are called often, their plaintext comes without stops."""
+    test.need("curl")
+
+    def drive(proxy):
+        url = f"https://{proxy.address}{path}?[1-{BUSY}]"
+        return [test.run(["curl", "-sSk", "--http1.1", "-o", os.devnull, url])]
+    traced, _ = test.check_server(serve, drive, at_least=1,
+                                  proxy_to=lambda to: Proxy(test, to), **same)
+    end = traced.capture("plain").events[-1]
+    print(f"busy: {end['stops']} stops, {end['events']} events, calls {end['calls']}")
+    # Two stops a call would be four thousand and more.
+    expect(end["stops"] < BUSY and end["events"] > 4 * BUSY or not lib.has_tap(), f"{end}")
