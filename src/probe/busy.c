@@ -32,6 +32,13 @@ void busy_called(struct probes *probes, struct probed *probed, struct task *task
 	probes->ops->busy(probes->ctx, task, ++planted->calls);
 }
 
+bool busy_is_told(const struct probed *probed, const struct site *site)
+{
+	const struct planted *planted = map_get(&probed->planted, (uint64_t)(uintptr_t)site);
+
+	return planted && planted->told;
+}
+
 void busy_done(struct probed *probed)
 {
 	MAP_FOR_EACH(node, &probed->planted)

@@ -327,8 +327,8 @@ static void go_ret(void *ctx, struct task *task, struct regs *regs, void *arg)
 	if (!value_succeeded(task, regs, site))
 		return;
 	if (!frame || frame->site != site) {
-		/* Only a process that was running before can have been in one. */
-		if (!task->proc->attached)
+		/* A thread that passes a jump that was put there meanwhile has been seen. */
+		if (busy_is_told(probed, site))
 			return;
 		free(frame);
 		frame = own_zalloc(sizeof(*frame));
