@@ -3,6 +3,7 @@
  * in the place of its breakpoints (src/tap/hook.c), and what comes of that goes the way of the probes.
  */
 #include "capture/state.h"
+#include "tracer/space_io.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -23,12 +24,22 @@ void hooked_busy(struct capture *capture, struct task *task, unsigned int calls)
 {
 	struct cproc *cproc = cproc_of(task);
 
-	if (!capture->tap || capture->stopped || calls < calls_wanted(capture, CALLS_MANY))
+	if (!capture->tap || capture->stopped || cproc->hooks_refused ||
+	    calls < calls_wanted(capture, CALLS_MANY))
 		return;
 	cproc->hooks_wanted = true;
 	/* It takes a call in front of which the process stops. */
 	if (tap_is_ready(capture->tap, task->proc))
 		tap_recall(capture->tap, task->proc, true);
+}
+
+void hooked_refuse(struct capture *capture, struct task *task)
+{
+	struct cproc *cproc = cproc_of(task);
+
+	cproc->hooks_refused = true;
+	cproc->hooks_wanted = false;
+	tap_recall(capture->tap, task->proc, false);
 }
 
 static enum hook_success success_of(enum success success)
@@ -87,7 +98,9 @@ bool hooked_make(struct capture *capture, struct task *task)
 {
 	struct cproc *cproc = cproc_of(task);
 
-	if (!cproc->hooks_wanted || !capture->probes || !tap_is_ready(capture->tap, task->proc))
+	/* A child that runs in its memory will end, or execute something. */
+	if (!cproc->hooks_wanted || !capture->probes || !tap_is_ready(capture->tap, task->proc) ||
+	    space_is_shared(task->proc))
 		return false;
 	cproc->hooks_wanted = false;
 	probes_each_busy(capture->probes, task, calls_wanted(capture, CALLS_SOME), make_one,

@@ -19,12 +19,17 @@ struct session {
 	int fd;
 };
 
+#define SESSIONS_MAX 1000000U
+
 static struct session *session_of(struct cproc *cproc, uint64_t id)
 {
 	struct session *session = map_get(&cproc->sessions, id);
 
 	if (session)
 		return session;
+	/* More than a program has: what they are bound to is found anew. */
+	if (map_count(&cproc->sessions) >= SESSIONS_MAX)
+		sessions_done(cproc->capture, cproc);
 	session = own_zalloc(sizeof(*session));
 	session->fd = -1;
 	map_put(&cproc->sessions, id, session);

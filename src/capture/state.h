@@ -61,6 +61,7 @@ struct cproc {
 	bool strict_as_is;     /* seccomp's strict mode is the kernel's own */
 	bool ring;             /* has an io_uring */
 	bool hooks_wanted;     /* probed functions are called often: they could be seen inside */
+	bool hooks_refused;    /* they cannot */
 	bool explained;        /* why its calls are stopped at was told */
 	bool scanned;          /* attached: all its descriptors have been looked at */
 	unsigned int exiting;  /* tasks that are about to end */
@@ -227,6 +228,8 @@ void tapped_end(struct capture *capture);
 /* hooked.c: probed functions that are seen inside the process */
 /* One was called so often. */
 void hooked_busy(struct capture *capture, struct task *task, unsigned int calls);
+/* Its calls are all stopped at, or nothing is recorded any more: none will be seen inside. */
+void hooked_refuse(struct capture *capture, struct task *task);
 /* At the entry of a call of a tapped process: true if it will be made again. */
 bool hooked_make(struct capture *capture, struct task *task);
 void hooked_entered(void *ctx, struct task *task, const struct tap_hooked *call);

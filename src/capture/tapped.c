@@ -106,8 +106,8 @@ bool tapped_enter(struct capture *capture, struct task *task, int fd, const stru
 
 	if (wanted == RING_FD_SOCKET)
 		explain(capture, task, why);
-	if (capture->tap && capture->stopped)
-		tap_recall(capture->tap, task->proc, false);
+	if (capture->tap && (why || capture->stopped))
+		hooked_refuse(capture, task);
 	if (!capture->tap || why || capture->stopped || wanted == RING_FD_UNKNOWN)
 		return false;
 	tap_get_stats(capture->tap, &stats);

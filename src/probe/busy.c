@@ -8,6 +8,8 @@
 
 #include <string.h>
 
+#define RUNNING_MAX 1000000U
+
 void busy_planted(struct probed *probed, const struct site *site, uint64_t bias, bool inside)
 {
 	struct planted *planted = map_get(&probed->planted, (uint64_t)(uintptr_t)site);
@@ -32,13 +34,6 @@ void busy_called(struct probes *probes, struct probed *probed, struct task *task
 	probes->ops->busy(probes->ctx, task, ++planted->calls);
 }
 
-bool busy_is_told(const struct probed *probed, const struct site *site)
-{
-	const struct planted *planted = map_get(&probed->planted, (uint64_t)(uintptr_t)site);
-
-	return planted && planted->told;
-}
-
 void busy_done(struct probed *probed)
 {
 	MAP_FOR_EACH(node, &probed->planted)
@@ -51,7 +46,10 @@ static bool is_argument(struct place place, unsigned int count)
 	return place.kind == PLACE_ARG && place.index < count;
 }
 
-/* All that its row names is in registers, but for a length that is pointed to. */
+/*
+ * All that its row names is in registers, but for a length that is pointed to. Go: a function that looks
+ * whether the stack has room, as what the agent needs may not be there else; not all of a user's do.
+ */
 static bool is_simple(const struct site *site)
 {
 	const struct probe_row *row = site->row;
@@ -61,7 +59,7 @@ static bool is_simple(const struct site *site)
 		       row->length.size == sizeof(uint64_t));
 
 	return row->kind == ROW_CALL && !row->at_entry && site->ret_count && site->size &&
-	       (row->abi == ABI_C || site->go_registers) && length &&
+	       (row->abi == ABI_C || (site->go_registers && row->is_tls)) && length &&
 	       is_argument(row->buffer, count) &&
 	       (row->session.kind == PLACE_NONE || is_argument(row->session, count));
 }
@@ -98,6 +96,12 @@ static struct frame *begin_go(struct probes *probes, const struct task *task,
 	uint64_t key = go_key(seen->g, seen->site->row->dir);
 	struct frame *frame = map_get(&probed->running, key);
 
+	/* More than a program has goroutines: somebody makes records of his own. */
+	if (!frame && map_count(&probed->running) >= RUNNING_MAX) {
+		MAP_FOR_EACH(node, &probed->running)
+			free(map_value(node));
+		map_done(&probed->running);
+	}
 	if (!frame) {
 		frame = own_zalloc(sizeof(*frame));
 		map_put(&probed->running, key, frame);

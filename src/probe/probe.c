@@ -327,9 +327,6 @@ static void go_ret(void *ctx, struct task *task, struct regs *regs, void *arg)
 	if (!value_succeeded(task, regs, site))
 		return;
 	if (!frame || frame->site != site) {
-		/* A thread that passes a jump that was put there meanwhile has been seen. */
-		if (busy_is_told(probed, site))
-			return;
 		free(frame);
 		frame = own_zalloc(sizeof(*frame));
 		fill_spilled(frame, task, regs, site);

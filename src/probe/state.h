@@ -51,8 +51,6 @@ brk_hit *probe_ret_handler(const struct site *site);
 void busy_planted(struct probed *probed, const struct site *site, uint64_t bias, bool inside);
 void busy_called(struct probes *probes, struct probed *probed, struct task *task,
 		 const struct site *site);
-/* It was offered to be seen inside. */
-bool busy_is_told(const struct probed *probed, const struct site *site);
 void busy_done(struct probed *probed);
 struct frames *frames_of(struct probes *probes, const struct task *task);
 bool frames_is_within(struct frames *frames, const struct frame *frame);

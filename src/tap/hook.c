@@ -17,7 +17,8 @@
 #include <errno.h>
 #include <string.h>
 
-#define LINE 64 /* of the cache */
+/* What a processor reads of code at a time: a jump within is seen as a whole. */
+#define FETCHED 16
 
 /* One hook that is being made. */
 struct making {
@@ -211,6 +212,7 @@ static int change(const struct making *making, uint64_t stub)
 		result = brk_give(making->tap->tracer, making->task, making->at, &making->jump, hit,
 				  function->arg);
 	note_jump(making, was);
+	brk_hold(making->task, site, making->jump.len);
 	return result ? result : write_jump(making);
 }
 
@@ -222,7 +224,7 @@ static int hook_direct(struct making *making)
 	int32_t distance;
 	int result;
 
-	if (making->place->insn.len < len || site % LINE > LINE - (uint64_t)len)
+	if (making->place->insn.len < len || site % FETCHED > FETCHED - (uint64_t)len)
 		return -EXDEV;
 	result =
 		patch_near_place(making->tap, making->tapped, making->task, site, HOOK_SIZE, &stub);
@@ -274,10 +276,7 @@ static int hook_pun(struct making *making)
 	memcpy(making->jump.bytes, code, PUN_SIZE);
 	making->jump.bytes[0] = 0xe9;
 	making->changed = 1;
-	result = change(making, stub);
-	if (!result)
-		brk_hold(making->task, site);
-	return result;
+	return change(making, stub);
 }
 
 static int hook_cave(struct making *making)
@@ -377,6 +376,26 @@ static void copy(struct map *to, const struct map *from)
 		map_put(to, map_key(node), map_value(node));
 }
 
+/*
+ * Another thread can have forked while a jump was being made: the child's memory is of some moment of that.
+ * It is complete where its stub is, else a trap that is still a breakpoint stands there, or nothing.
+ */
+static void complete_jump(struct tapped *to, const struct tapped *from, uint64_t stub,
+			  uint64_t site)
+{
+	const struct hook_jump *at = map_get(&to->jumps, site);
+	uint8_t there[sizeof(at->was)], ours[HOOK_SIZE], theirs[HOOK_SIZE];
+	const size_t len = at ? at->jump.len : 0;
+
+	if (!at || space_peek(to->proc, site, there, len) || there[0] != 0xcc ||
+	    space_peek(from->proc, stub, ours, sizeof(ours)) ||
+	    space_peek(to->proc, stub, theirs, sizeof(theirs)) ||
+	    memcmp(ours, theirs, sizeof(ours)) != 0)
+		return;
+	if (!space_poke(to->proc, site + 1, at->jump.bytes + 1, len - 1))
+		space_poke(to->proc, site, at->jump.bytes, 1);
+}
+
 void hooks_copy(struct tapped *to, const struct tapped *from)
 {
 	copy(&to->hooks, &from->hooks);
@@ -389,6 +408,8 @@ void hooks_copy(struct tapped *to, const struct tapped *from)
 		*jump = *(const struct hook_jump *)map_value(node);
 		map_put(&to->jumps, map_key(node), jump);
 	}
+	MAP_FOR_EACH(place, &from->places)
+		complete_jump(to, from, map_key(place), (uint64_t)(uintptr_t)map_value(place));
 }
 
 void hooks_done(struct tapped *tapped)

@@ -150,7 +150,7 @@ static int patch_pun(struct tap *tap, struct tapped *tapped, struct task *task, 
 	if (!result)
 		result = space_poke(tapped->proc, site, &jump, 1);
 	if (!result)
-		brk_hold(task, site);
+		brk_hold(task, site, PUN_SIZE);
 	return result;
 }
 

@@ -338,8 +338,13 @@ static void fork_tapped(struct tap *tap, struct tapped *from, struct proc *child
 	copy_map(&tapped->holes, &from->holes);
 	hooks_copy(tapped, from);
 	MAP_FOR_EACH(node, &from->pages) {
-		struct stub_page *page = own_alloc(sizeof(*page));
+		struct stub_page *page;
+		uint8_t there;
 
+		/* Mapped by another thread's stop when the child's memory was copied already. */
+		if (space_peek(child, map_key(node), &there, sizeof(there)))
+			continue;
+		page = own_alloc(sizeof(*page));
 		*page = *(struct stub_page *)map_value(node);
 		map_put(&tapped->pages, map_key(node), page);
 	}

@@ -238,7 +238,7 @@ int brk_plant(struct tracer *tracer, struct task *task, uint64_t addr, brk_hit *
 	int result;
 
 	if (brk_is_given(task, addr))
-		return 0;
+		return brk_was_given(task, addr, hit, arg) ? 0 : -EBUSY;
 	if (brk_holds(task, addr, 1))
 		return -EBUSY;
 	/* What it was in is not mapped any more, but something else. */

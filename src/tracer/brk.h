@@ -75,9 +75,9 @@ bool brk_has_only(struct task *task, uint64_t addr, brk_hit *hit, const void *ar
 
 /*
  * Such a jump does from now on what the breakpoint at addr did. Where it stands elsewhere the code is
- * restored, and who has run into the trap just before is still told; where it stands at addr the trap is
- * left to be written over. Planting the breakpoint again does nothing while the jump is there. -EBUSY with
- * other users, -ENOENT.
+ * restored, else the trap is left to be written over; who has run into the trap just before is still told,
+ * and so is a child with a copy of the memory from before. Planting the same breakpoint again does nothing
+ * while the jump is there, planting another is refused. -EBUSY with other users, -ENOENT.
  */
 int brk_give(struct tracer *tracer, struct task *task, uint64_t addr, const struct brk_jump *jump,
 	     brk_hit *hit, void *arg);
@@ -86,10 +86,10 @@ int brk_give(struct tracer *tracer, struct task *task, uint64_t addr, const stru
 bool brk_is_given(struct task *task, uint64_t addr);
 
 /*
- * Bytes behind the first of a jump at `jump` (e9) that are the program's own, and its distance: they are
- * not to be changed while it stands there.
+ * The first `len` bytes of a jump at `jump`, be they ours or the program's own: they are not to be changed
+ * while it stands there.
  */
-void brk_hold(struct task *task, uint64_t jump);
+void brk_hold(struct task *task, uint64_t jump, size_t len);
 bool brk_holds(struct task *task, uint64_t addr, size_t len);
 
 /* A trap of somebody else's at addr counts as a breakpoint, from which the thread goes on elsewhere. */

@@ -2,12 +2,15 @@
 #include "base/own.h"
 #include "tracer/brk.h"
 #include "tracer/engine.h"
+#include "tracer/guard.h"
 #include "tracer/space.h"
 
 #include <errno.h>
 #include <string.h>
 
-#define JUMP 0xe9 /* by four bytes of distance */
+/* First bytes of jumps: by four bytes of distance, and by one. */
+#define JUMP_FAR  0xe9
+#define JUMP_NEAR 0xeb
 
 int brk_code(struct task *task, uint64_t addr, uint8_t *ret_code, size_t len)
 {
@@ -31,14 +34,21 @@ static bool is_there(struct task *task, const struct brk_jump *jump)
 bool brk_is_given(struct task *task, uint64_t addr)
 {
 	struct space *space = brk_space(task);
-	const struct brk_jump *jump = map_get(&space->given, addr);
+	const struct given *given = map_get(&space->given, addr);
 
-	if (!jump)
+	if (!given)
 		return false;
-	if (is_there(task, jump))
+	if (is_there(task, &given->jump))
 		return true;
 	free(map_take(&space->given, addr));
 	return false;
+}
+
+bool brk_was_given(struct task *task, uint64_t addr, brk_hit *hit, const void *arg)
+{
+	const struct given *given = map_get(&brk_space(task)->given, addr);
+
+	return given && given->hit == hit && given->arg == arg;
 }
 
 bool brk_has_only(struct task *task, uint64_t addr, brk_hit *hit, const void *arg)
@@ -53,19 +63,18 @@ int brk_give(struct tracer *tracer, struct task *task, uint64_t addr, const stru
 {
 	struct space *space = brk_space(task);
 	struct brk *brk = map_get(&space->brks, addr);
-	struct brk_jump *copy;
+	struct given *given;
 
 	if (!brk_has_only(task, addr, hit, arg))
 		return brk ? -EBUSY : -ENOENT;
 	free(map_take(&space->given, addr));
-	copy = own_alloc(sizeof(*copy));
-	*copy = *jump;
-	map_put(&space->given, addr, copy);
-	if (addr != jump->addr)
-		return space_write(space, task->proc->pid, addr, &brk->orig, 1);
-	map_put(&space->ghosts, addr, space);
-	brk_forget(tracer, task, brk);
-	return 0;
+	guard_remove(tracer, task, addr);
+	given = own_alloc(sizeof(*given));
+	*given = (struct given){ *jump, hit, arg };
+	map_put(&space->given, addr, given);
+	if (addr == jump->addr)
+		return 0;
+	return space_write(space, task->proc->pid, addr, &brk->orig, 1);
 }
 
 void brk_adopt(struct task *task, uint64_t addr, uint64_t go_on, brk_hit *hit, void *ctx, void *arg)
@@ -84,11 +93,11 @@ void brk_adopt(struct task *task, uint64_t addr, uint64_t go_on, brk_hit *hit, v
 			     .user_count = 1 };
 }
 
-void brk_hold(struct task *task, uint64_t jump)
+void brk_hold(struct task *task, uint64_t jump, size_t len)
 {
 	struct space *space = brk_space(task);
 
-	for (uint64_t i = 1; i < 5; i++)
+	for (uint64_t i = 0; i < len; i++)
 		map_put(&space->held, jump + i, (void *)(uintptr_t)jump);
 }
 
@@ -102,7 +111,9 @@ bool brk_holds(struct task *task, uint64_t addr, size_t len)
 		jump = (uint64_t)(uintptr_t)map_get(&space->held, addr + i);
 		if (!jump)
 			continue;
-		if (!space_read(space, task->proc->pid, jump, &there, 1) && there == JUMP)
+		/* Or it is just being written. */
+		if (!space_read(space, task->proc->pid, jump, &there, 1) &&
+		    (there == JUMP_FAR || there == JUMP_NEAR || there == BRK_TRAP))
 			return true;
 		map_take(&space->held, addr + i);
 	}

@@ -4,6 +4,7 @@
 
 #include "abi/regs.h"
 #include "base/map.h"
+#include "tracer/brk.h"
 #include "tracer/stop.h"
 #include "tracer/task.h"
 #include "tracer/tracer.h"
@@ -142,6 +143,8 @@ bool detach_is_overdue(const struct tracer *tracer);
 struct space *brk_space(struct task *task);
 /* What was planted there is forgotten, and nothing is restored. */
 void brk_forget(struct tracer *tracer, struct task *task, struct brk *brk);
+/* brk_jump.c: that one was given to a jump. */
+bool brk_was_given(struct task *task, uint64_t addr, brk_hit *hit, const void *arg);
 /* Takes the traps out of what was read. */
 void brk_undo(const struct space *space, uint64_t addr, uint8_t *code, size_t len);
 /* brk.c: a SIGTRAP came; true if it was a breakpoint of ours, which has been dealt with. */

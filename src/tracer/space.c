@@ -58,11 +58,11 @@ struct space *space_copy(const struct space *space)
 	}
 	MAP_FOR_EACH(ghost, &space->ghosts)
 		map_put(&copy->ghosts, map_key(ghost), copy);
-	MAP_FOR_EACH(given, &space->given) {
-		struct brk_jump *jump = own_alloc(sizeof(*jump));
+	MAP_FOR_EACH(node, &space->given) {
+		struct given *given = own_alloc(sizeof(*given));
 
-		*jump = *(const struct brk_jump *)map_value(given);
-		map_put(&copy->given, map_key(given), jump);
+		*given = *(const struct given *)map_value(node);
+		map_put(&copy->given, map_key(node), given);
 	}
 	MAP_FOR_EACH(held, &space->held)
 		map_put(&copy->held, map_key(held), map_value(held));

@@ -6,14 +6,22 @@
 #define TRACER_SPACE_H
 
 #include "base/map.h"
+#include "tracer/brk.h"
 #include "tracer/task.h"
+
+/* A breakpoint that a jump stands for. */
+struct given {
+	struct brk_jump jump;
+	brk_hit *hit;
+	void *arg;
+};
 
 struct space {
 	unsigned int refs;
 	int mem;            /* /proc/PID/mem, -1: not opened yet */
 	struct map brks;    /* by address: struct brk */
 	struct map ghosts;  /* addresses of lifted ones: a thread may have hit one just before */
-	struct map given;   /* addresses of breakpoints that a jump stands for: struct brk_jump */
+	struct map given;   /* addresses of breakpoints that a jump stands for: struct given */
 	struct map held;    /* bytes that are a jump's distance, by address: where it stands */
 	struct map islands; /* pages of ours that hold displaced instructions, by address */
 	uint64_t catcher;   /* the pages of the handler for SIGTRAP (catcher.h), 0: there is none */
