@@ -191,7 +191,7 @@ static int change(const struct making *making, uint64_t stub)
 	brk_hit *hit = making->leaves ? function->ret : function->entry;
 	struct tapped *tapped = making->tapped;
 	const uint64_t site = making->jump.addr;
-	uint8_t was[sizeof(making->jump.bytes)];
+	uint8_t was[sizeof(making->jump.bytes)] = { 0 };
 	struct hook *hook;
 	int result = hook_code(tapped, making->task, site, was, making->jump.len);
 
@@ -370,12 +370,6 @@ bool tap_hook(struct tap *tap, struct task *task, const struct tap_function *fun
 	return task->retry;
 }
 
-static void copy(struct map *to, const struct map *from)
-{
-	MAP_FOR_EACH(node, from)
-		map_put(to, map_key(node), map_value(node));
-}
-
 /*
  * Another thread can have forked while a jump was being made: the child's memory is of some moment of that.
  * It is complete where its stub is, else a trap that is still a breakpoint stands there, or nothing.
@@ -398,10 +392,10 @@ static void complete_jump(struct tapped *to, const struct tapped *from, uint64_t
 
 void hooks_copy(struct tapped *to, const struct tapped *from)
 {
-	copy(&to->hooks, &from->hooks);
-	copy(&to->places, &from->places);
-	copy(&to->hooked, &from->hooked);
-	copy(&to->numbers, &from->numbers);
+	tapped_copy_map(&to->hooks, &from->hooks);
+	tapped_copy_map(&to->places, &from->places);
+	tapped_copy_map(&to->hooked, &from->hooked);
+	tapped_copy_map(&to->numbers, &from->numbers);
 	MAP_FOR_EACH(node, &from->jumps) {
 		struct hook_jump *jump = own_alloc(sizeof(*jump));
 

@@ -97,6 +97,8 @@ struct tap {
 /* tap.c */
 struct tapped *tapped_of(struct tap *tap, const struct proc *proc);
 uint64_t tap_ticks(void);
+/* For a forked child: of maps whose values are no pointers to what one of the two has alone. */
+void tapped_copy_map(struct map *to, const struct map *from);
 
 /* setup.c: puts the agent into the process of a task TASK_AT_ENTRY. 0 or -errno. */
 int setup_process(struct tap *tap, struct tapped *tapped, struct task *task);

@@ -316,7 +316,7 @@ void tap_recall(struct tap *tap, struct proc *proc, bool recalled)
 	write_disabled(tapped);
 }
 
-static void copy_map(struct map *to, const struct map *from)
+void tapped_copy_map(struct map *to, const struct map *from)
 {
 	MAP_FOR_EACH(node, from)
 		map_put(to, map_key(node), map_value(node));
@@ -331,11 +331,11 @@ static void fork_tapped(struct tap *tap, struct tapped *from, struct proc *child
 	tapped->ring->refs++;
 	tapped->ready = true;
 	tapped->refused = from->refused;
-	copy_map(&tapped->fds, &from->fds);
-	copy_map(&tapped->gens, &from->gens);
-	copy_map(&tapped->sites, &from->sites);
-	copy_map(&tapped->stubs, &from->stubs);
-	copy_map(&tapped->holes, &from->holes);
+	tapped_copy_map(&tapped->fds, &from->fds);
+	tapped_copy_map(&tapped->gens, &from->gens);
+	tapped_copy_map(&tapped->sites, &from->sites);
+	tapped_copy_map(&tapped->stubs, &from->stubs);
+	tapped_copy_map(&tapped->holes, &from->holes);
 	hooks_copy(tapped, from);
 	MAP_FOR_EACH(node, &from->pages) {
 		struct stub_page *page;
