@@ -319,13 +319,15 @@ static void copy_bytes(const struct task *task, const struct probe_call *call,
 /* Of a call that was seen inside, when it returned; else that is now. */
 static void stamp(const struct task *task, const struct probe_call *call, struct event *event)
 {
-	emit_stamp(event, task);
 	if (call->bytes) {
+		emit_owner(event, task);
 		event->time = call->time;
 		event->data.dur = call->dur;
-	} else if (!call->begun_before) {
-		event->data.dur = clock_monotonic() - call->entered;
+		return;
 	}
+	emit_stamp(event, task);
+	if (!call->begun_before)
+		event->data.dur = clock_monotonic() - call->entered;
 }
 
 static void on_data(void *ctx, struct task *task, const struct probe_call *call)

@@ -108,7 +108,6 @@ static void deliver_hooked(struct tap *tap, const struct tapped *tapped, struct 
 		.g = record->g,
 		.there = record->payload,
 		.len = record->asked,
-		.cut = record->marks & RING_CUT,
 		.payload = payload,
 		.time = tap->now_ns - ticks_ago(tap, record->ended),
 		.dur = ticks_between(tap, record->begun, record->ended),
@@ -122,7 +121,6 @@ static void deliver_hooked(struct tap *tap, const struct tapped *tapped, struct 
 	call.arg = tap->functions[record->nr];
 	if (record->kind == RING_LEAVE) {
 		tap->ops->left(tap->ctx, task, &call);
-		tap->stats.plain++;
 		return;
 	}
 	memcpy(words, payload, sizeof(words));

@@ -314,7 +314,6 @@ static bool hook_one_of(struct making *making, const struct listing_place *place
 			continue;
 		done = !hook_direct(making) || !hook_pun(making) || !hook_cave(making);
 	}
-	making->tap->stats.hooks += done;
 	making->tap->stats.unhooked += !done;
 	return done;
 }

@@ -19,9 +19,11 @@
 static bool find_hook(struct pull *pull, uint64_t stub, const struct hook **ret_hook)
 {
 	*ret_hook = map_get(&pull->tapped->hooks, stub);
+	if (!*ret_hook)
+		return false;
 	pull->stub = stub;
 	pull->site = (uint64_t)(uintptr_t)map_get(&pull->tapped->places, stub);
-	return *ret_hook && pull->site;
+	return pull->site;
 }
 
 static void to_site(struct pull *pull)
@@ -75,22 +77,10 @@ static bool from_stub(struct pull *pull)
 
 static void restore(const struct pull *pull, const struct ring_hook_frame *frame, uint64_t addr)
 {
-	const struct ring_frame *call = &frame->call;
 	struct user_regs_struct *user = pull->user;
 
-	user->rax = (uint64_t)call->result;
-	user->rdi = call->args[0];
-	user->rsi = call->args[1];
-	user->rdx = call->args[2];
-	user->r10 = call->args[3];
-	user->r8 = call->args[4];
-	user->r9 = call->args[5];
-	user->rbx = call->saved[0];
-	user->rbp = call->saved[1];
-	user->r12 = call->saved[2];
-	user->r13 = call->saved[3];
-	user->r14 = call->saved[4];
-	user->r15 = call->saved[5];
+	pull_restore(pull, &frame->call);
+	user->rax = (uint64_t)frame->call.result;
 	user->rcx = frame->rcx;
 	user->r11 = frame->r11;
 	user->rsp = addr + HOOK_FRAME_SIZE + sizeof(uint64_t) + FRAME_RED_ZONE;
@@ -115,24 +105,14 @@ static bool from_edge(struct pull *pull, uint64_t lowered, bool told)
 static bool find_frame(const struct pull *pull, uint64_t *ret_addr,
 		       struct ring_hook_frame *ret_frame)
 {
-	uint64_t words[STACK_MAX / 8], addr = pull->user->rsp & ~7ULL;
 	const uint64_t ip = pull->user->rip;
-	size_t len = sizeof(words);
+	const bool at_sp = (ip >= TAP_HOOK_SAVED_AT && ip < TAP_HOOK_FRAMED_AT) ||
+			   (ip >= TAP_HOOK_LEAVE_AT && ip < TAP_HOOK_RAISED_AT);
 
 	*ret_addr = pull->user->rsp;
-	if ((ip >= TAP_HOOK_SAVED_AT && ip < TAP_HOOK_FRAMED_AT) ||
-	    (ip >= TAP_HOOK_LEAVE_AT && ip < TAP_HOOK_RAISED_AT))
-		return !space_peek(pull->task->proc, *ret_addr, ret_frame, sizeof(*ret_frame));
-	/* The stack may end before that. */
-	while (len && space_peek(pull->task->proc, addr, words, len))
-		len -= 64;
-	for (size_t i = 0; i < len / 8; i++) {
-		if (words[i] != (HOOK_FRAME_MAGIC ^ (addr + i * 8)))
-			continue;
-		*ret_addr = addr + i * 8;
-		return !space_peek(pull->task->proc, *ret_addr, ret_frame, sizeof(*ret_frame));
-	}
-	return false;
+	if (!at_sp && !pull_find_magic(pull, HOOK_FRAME_MAGIC, STACK_MAX, ret_addr))
+		return false;
+	return !space_peek(pull->task->proc, *ret_addr, ret_frame, sizeof(*ret_frame));
 }
 
 /* What is told will not be told again. Its place in the table can be another's already. */

@@ -15,9 +15,6 @@
 #include <string.h>
 #include <sys/ptrace.h>
 
-/* How far above the stack pointer the frame can be: the agent's own stack. */
-#define STACK_MAX 1024
-
 /* SYS_SECCOMP of asm-generic/siginfo.h, which glibc does not have. */
 #define TRAPPED_BY_SECCOMP 1
 
@@ -111,26 +108,29 @@ static void from_plain(struct pull *pull)
 	pull_finish(pull);
 }
 
-static bool find_frame(const struct pull *pull, uint64_t *ret_addr, struct ring_frame *ret_frame)
+bool pull_find_magic(const struct pull *pull, uint64_t magic, size_t len, uint64_t *ret_addr)
 {
-	uint64_t words[STACK_MAX / 8], addr = pull->user->rsp & ~7ULL;
-	size_t len = sizeof(words);
+	uint64_t words[PULL_SEARCH_MAX / 8], addr = pull->user->rsp & ~7ULL;
 
-	/* It may have no magic any more. */
-	if (pull->user->rip >= TAP_LEAVE_AT && pull->user->rip < TAP_RAISED_AT) {
-		*ret_addr = pull->user->rsp;
-		return !space_peek(pull->task->proc, *ret_addr, ret_frame, sizeof(*ret_frame));
-	}
 	/* The stack may end before that. */
 	while (len && space_peek(pull->task->proc, addr, words, len))
 		len -= 64;
-	for (size_t i = 0; i < len / 8; i++) {
-		if (words[i] != (FRAME_MAGIC_VALUE ^ (addr + i * 8)))
-			continue;
-		*ret_addr = addr + i * 8;
-		return !space_peek(pull->task->proc, *ret_addr, ret_frame, sizeof(*ret_frame));
-	}
+	for (size_t i = 0; i < len / 8; i++)
+		if (words[i] == (magic ^ (addr + i * 8))) {
+			*ret_addr = addr + i * 8;
+			return true;
+		}
 	return false;
+}
+
+static bool find_frame(const struct pull *pull, uint64_t *ret_addr, struct ring_frame *ret_frame)
+{
+	*ret_addr = pull->user->rsp;
+	/* It may have no magic any more. */
+	if ((pull->user->rip < TAP_LEAVE_AT || pull->user->rip >= TAP_RAISED_AT) &&
+	    !pull_find_magic(pull, FRAME_MAGIC_VALUE, PULL_SEARCH_MAX, ret_addr))
+		return false;
+	return !space_peek(pull->task->proc, *ret_addr, ret_frame, sizeof(*ret_frame));
 }
 
 /* What is in registers only, between a change of a shared counter and its note in the frame. */
@@ -208,7 +208,7 @@ static bool is_all_told(const struct tap *tap, const struct ring_frame *frame, i
 	return frame->told && !drain_left(tap, frame, result);
 }
 
-static void restore(const struct pull *pull, const struct ring_frame *frame, uint64_t addr)
+void pull_restore(const struct pull *pull, const struct ring_frame *frame)
 {
 	struct user_regs_struct *user = pull->user;
 
@@ -224,7 +224,6 @@ static void restore(const struct pull *pull, const struct ring_frame *frame, uin
 	user->r13 = frame->saved[3];
 	user->r14 = frame->saved[4];
 	user->r15 = frame->saved[5];
-	user->rsp = addr + FRAME_SIZE + FRAME_RED_ZONE;
 }
 
 /* What has become of the call. */
@@ -263,7 +262,8 @@ static void from_frame(struct pull *pull)
 	pull_complete(pull, &frame);
 	fate = fate_of(pull, &frame);
 	result = frame.state == FRAME_CALLING ? (int64_t)pull->user->rax : frame.result;
-	restore(pull, &frame, addr);
+	pull_restore(pull, &frame);
+	pull->user->rsp = addr + FRAME_SIZE + FRAME_RED_ZONE;
 	if (fate == ENDED)
 		pull->user->rax = (uint64_t)result;
 	if (fate == NOT_MADE)

@@ -32,7 +32,6 @@ struct tap_hooked {
 	const uint64_t *words;  /* at the entry: HOOK_WORDS, see include/iotrace/ring.h */
 	const uint8_t *payload; /* at the return: `there` bytes of `len` */
 	uint64_t there, len;
-	bool cut;      /* the buffer could not be read to the end */
 	uint64_t time; /* since the epoch */
 	uint64_t dur;  /* nanoseconds, since the entry */
 };
@@ -127,9 +126,7 @@ struct tap_stats {
 	uint64_t sites;    /* patched */
 	uint64_t refused;  /* sites that could not be */
 	uint64_t pulled;   /* threads moved out of the agent */
-	uint64_t hooks;    /* entries and returns of probed functions that lead into the agent */
-	uint64_t unhooked; /* … and those that could not be changed */
-	uint64_t plain;    /* calls of probed functions that were told */
+	uint64_t unhooked; /* entries and returns of probed functions that could not be changed */
 };
 
 enum tap_what { TAP_CALL, TAP_ENTRY, TAP_RETURN };

@@ -224,7 +224,7 @@ static bool is_planted(struct space *space, pid_t pid, const struct brk *brk)
 	return !space_read(space, pid, brk->addr, &there, 1) && there == trap;
 }
 
-void brk_forget(struct tracer *tracer, struct task *task, struct brk *brk)
+static void forget(struct tracer *tracer, struct task *task, struct brk *brk)
 {
 	guard_remove(tracer, task, brk->addr);
 	map_take(&task->proc->space->brks, brk->addr);
@@ -243,7 +243,7 @@ int brk_plant(struct tracer *tracer, struct task *task, uint64_t addr, brk_hit *
 		return -EBUSY;
 	/* What it was in is not mapped any more, but something else. */
 	if (brk && !is_planted(task->proc->space, task->proc->pid, brk)) {
-		brk_forget(tracer, task, brk);
+		forget(tracer, task, brk);
 		brk = NULL;
 	}
 	if (!brk) {
@@ -273,7 +273,7 @@ static void restore(struct tracer *tracer, struct task *task, struct space *spac
 	if (is_planted(space, task->proc->pid, brk))
 		space_write(space, task->proc->pid, brk->addr, &brk->orig, 1);
 	map_put(&space->ghosts, brk->addr, space);
-	brk_forget(tracer, task, brk);
+	forget(tracer, task, brk);
 }
 
 void brk_lift(struct tracer *tracer, struct task *task, uint64_t addr, brk_hit *hit, void *arg)

@@ -141,8 +141,6 @@ bool detach_is_overdue(const struct tracer *tracer);
 /* brk.c: the task's memory, with its breakpoints. */
 #define BRK_TRAP 0xcc
 struct space *brk_space(struct task *task);
-/* What was planted there is forgotten, and nothing is restored. */
-void brk_forget(struct tracer *tracer, struct task *task, struct brk *brk);
 /* brk_jump.c: that one was given to a jump. */
 bool brk_was_given(struct task *task, uint64_t addr, brk_hit *hit, const void *arg);
 /* Takes the traps out of what was read. */

@@ -5,6 +5,7 @@
  * pull.c, which moves a thread that is stopped anywhere in here back to its own code.
  */
 #include "iotrace/ring.h"
+#include "tap/agent/frame.S"
 
 /* read, write, close, pread64, pwrite64, readv, writev, sendto, recvfrom, sendmsg, recvmsg */
 #define TAPPED \
@@ -34,18 +35,7 @@ tap_entry:
 tap_lowered:
 	movq	%rcx, FRAME_STUB(%rsp)
 	movq	%rax, FRAME_NR(%rsp)
-	movq	%rdi, FRAME_ARGS(%rsp)
-	movq	%rsi, FRAME_ARGS+8(%rsp)
-	movq	%rdx, FRAME_ARGS+16(%rsp)
-	movq	%r10, FRAME_ARGS+24(%rsp)
-	movq	%r8, FRAME_ARGS+32(%rsp)
-	movq	%r9, FRAME_ARGS+40(%rsp)
-	movq	%rbx, FRAME_SAVED(%rsp)
-	movq	%rbp, FRAME_SAVED+8(%rsp)
-	movq	%r12, FRAME_SAVED+16(%rsp)
-	movq	%r13, FRAME_SAVED+24(%rsp)
-	movq	%r14, FRAME_SAVED+32(%rsp)
-	movq	%r15, FRAME_SAVED+40(%rsp)
+	save_args_and_saved
 	movq	%r11, FRAME_GEN(%rsp)
 	/* and FRAME_TRACED */
 	movq	$0, FRAME_STATE(%rsp)
@@ -60,12 +50,7 @@ tap_framed:
 	call	tap_record
 	.globl	tap_leave
 tap_leave:
-	movq	FRAME_ARGS(%rsp), %rdi
-	movq	FRAME_ARGS+8(%rsp), %rsi
-	movq	FRAME_ARGS+16(%rsp), %rdx
-	movq	FRAME_ARGS+24(%rsp), %r10
-	movq	FRAME_ARGS+32(%rsp), %r8
-	movq	FRAME_ARGS+40(%rsp), %r9
+	restore_args
 	movq	FRAME_STUB(%rsp), %rcx
 	movl	FRAME_TRACED(%rsp), %r11d
 	.globl	tap_unmark

@@ -4,6 +4,7 @@
  * its trap. The labels are for hook_pull.c.
  */
 #include "iotrace/ring.h"
+#include "tap/agent/frame.S"
 
 	.section .hooks, "ax", @progbits
 	.globl	tap_hooked
@@ -12,18 +13,7 @@ tap_hooked:
 	.globl	tap_hook_lowered
 tap_hook_lowered:
 	movq	%rax, FRAME_RESULT(%rsp)
-	movq	%rdi, FRAME_ARGS(%rsp)
-	movq	%rsi, FRAME_ARGS+8(%rsp)
-	movq	%rdx, FRAME_ARGS+16(%rsp)
-	movq	%r10, FRAME_ARGS+24(%rsp)
-	movq	%r8, FRAME_ARGS+32(%rsp)
-	movq	%r9, FRAME_ARGS+40(%rsp)
-	movq	%rbx, FRAME_SAVED(%rsp)
-	movq	%rbp, FRAME_SAVED+8(%rsp)
-	movq	%r12, FRAME_SAVED+16(%rsp)
-	movq	%r13, FRAME_SAVED+24(%rsp)
-	movq	%r14, FRAME_SAVED+32(%rsp)
-	movq	%r15, FRAME_SAVED+40(%rsp)
+	save_args_and_saved
 	movq	%rcx, HOOK_RCX(%rsp)
 	movq	%r11, HOOK_R11(%rsp)
 	.globl	tap_hook_saved
@@ -45,12 +35,7 @@ tap_hook_framed:
 	.globl	tap_hook_leave
 tap_hook_leave:
 	movq	FRAME_RESULT(%rsp), %rax
-	movq	FRAME_ARGS(%rsp), %rdi
-	movq	FRAME_ARGS+8(%rsp), %rsi
-	movq	FRAME_ARGS+16(%rsp), %rdx
-	movq	FRAME_ARGS+24(%rsp), %r10
-	movq	FRAME_ARGS+32(%rsp), %r8
-	movq	FRAME_ARGS+40(%rsp), %r9
+	restore_args
 	movq	HOOK_RCX(%rsp), %rcx
 	movq	HOOK_R11(%rsp), %r11
 	movq	$0, FRAME_MAGIC(%rsp)
