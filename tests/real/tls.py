@@ -239,19 +239,35 @@ class Proxy:
         self.listener = socket.create_server((self.host, 0), backlog=256)
         self.port = self.listener.getsockname()[1]
         self.address = lib.address(self.host, self.port)
-        self.lock = threading.Lock()
+        self.lock = threading.Condition()
         self.connections, self.count = [], 0
+        self.marker = None  # address of the connection that shows what was accepted before it
         threading.Thread(target=self._accept, daemon=True).start()
 
     def _accept(self):
         while True:
-            client, _ = self.listener.accept()
+            client, address = self.listener.accept()
             with self.lock:
+                if address == self.marker:
+                    client.close()
+                    self.marker = None
+                    self.lock.notify()
+                    continue
                 self.count += 1
                 self.connections.append(Connection(self, self.count, client))
 
+    def _accept_all(self):
+        """A client that ended may have left connections that wait to be accepted: in their order."""
+        with self.lock, socket.socket() as marker:
+            marker.bind((self.host, 0))
+            self.marker = marker.getsockname()
+            marker.connect((self.host, self.port))
+            expect(self.lock.wait_for(lambda: not self.marker, lib.PATIENCE),
+                   "the proxy accepts no more")
+
     def take(self):
         """The connections since it was last called; all of them must come to their end."""
+        self._accept_all()
         with self.lock:
             connections, self.connections = self.connections, []
         directory = os.path.join(self.test.dir, f"plain-{self.port}-{self.count}")
