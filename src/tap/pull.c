@@ -203,6 +203,8 @@ static void suspend(struct pull *pull, const struct ring_frame *frame)
 
 static bool is_all_told(const struct tap *tap, const struct ring_frame *frame, int64_t result)
 {
+	if (frame->fd_state == RING_FD_OTHER)
+		return true;
 	if (frame->state == FRAME_PUBLISHED || (result == -EAGAIN && !tap->options.errors))
 		return true;
 	return frame->told && !drain_left(tap, frame, result);

@@ -1,7 +1,8 @@
 /*
  * A socket that is handed to a process that has none of its own: it is the same socket there.
  * Argument: rights (SCM_RIGHTS), several (more than one, in one message, closed on exec), getfd
- * (pidfd_getfd), closed (whoever passes it has closed it before it is taken).
+ * (pidfd_getfd), closed (whoever passes it has closed it before it is taken), again (one after the other,
+ * where they get the number of what was a file before).
  */
 #include "expect.h"
 
@@ -123,11 +124,42 @@ static void receiver(const char *how, int count)
 	_exit(0);
 }
 
+/* The number is a file's meanwhile. */
+static void receive_again(void)
+{
+	int fd, file;
+
+	close(local[0]);
+	for (int i = 0; i < MOST; i++) {
+		take(&fd, 1, 0);
+		speak(fd, names[i], "receiver");
+		check(!close(fd));
+		file = open("/proc/self/comm", O_RDONLY);
+		check(file == fd && read(file, got, sizeof(got)) > 0 && !close(file));
+		tell(1);
+	}
+	_exit(0);
+}
+
 static void opened(int *fd, const char *name)
 {
 	*fd = udp_bound(AF_INET);
 	want("'type':'socket','event':'open','conn':'%s'", name);
 	want("'type':'socket','event':'bind','conn':'%s'", name);
+}
+
+static void pass_again(void)
+{
+	int fd;
+
+	for (int i = 0; i < MOST; i++) {
+		opened(&fd, names[i]);
+		speak(fd, names[i], "sender");
+		pass(&fd, 1);
+		await(0);
+		want("'type':'socket','pid':%d,'event':'close','conn':'%s'", getpid(), names[i]);
+		check(!close(fd));
+	}
 }
 
 int main(int argc, char **argv)
@@ -143,6 +175,14 @@ int main(int argc, char **argv)
 	check(!socketpair(AF_UNIX, SOCK_STREAM, 0, local) && !pipe(gate));
 	pid = fork();
 	check(pid >= 0);
+	if (!strcmp(argv[1], "again")) {
+		if (!pid)
+			receive_again();
+		close(local[1]);
+		pass_again();
+		check(!await_end(pid));
+		return 0;
+	}
 	if (!pid)
 		receiver(argv[1], count);
 	close(local[1]);

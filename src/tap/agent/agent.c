@@ -236,11 +236,26 @@ INLINE int is_ready(struct ring_frame *frame)
 	       (is_read(frame->nr) || !take_credit(frame, min(frame->asked, RING_AHEAD)));
 }
 
+/* A message on what is no socket, or none that is wanted: it is seen if something can come with it. */
+INLINE void make_untold(struct ring_frame *frame)
+{
+	if (measure(frame)) {
+		frame->traced = 1;
+		return;
+	}
+	tap_syscall(frame);
+	frame->state = FRAME_PUBLISHED;
+}
+
 int64_t tap_record(struct ring_frame *frame)
 {
 	frame->written = 0;
 	frame->told = 0;
 	frame->thread = thread_key();
+	if (frame->fd_state == RING_FD_OTHER) {
+		make_untold(frame);
+		return frame->traced ? (int64_t)frame->nr : frame->result;
+	}
 	if (!is_ready(frame)) {
 		frame->traced = 1;
 		return (int64_t)frame->nr;

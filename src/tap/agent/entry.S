@@ -12,6 +12,9 @@
 	((1 << 0) | (1 << 1) | (1 << 3) | (1 << 17) | (1 << 18) | (1 << 19) | (1 << 20) | (1 << 44) | \
 	 (1 << 45) | (1 << 46) | (1 << 47))
 
+/* asm/unistd_64.h; recvmsg is the next one. */
+#define NR_SENDMSG 46
+
 	.text
 	.globl	tap_entry
 tap_entry:
@@ -28,8 +31,11 @@ tap_entry:
 	movzbl	RING_FD_STATES(%r11), %r11d
 	cmpl	$RING_FD_OTHER, %r11d
 	jb	tap_untrusted
-	je	tap_plain
-
+	jne	1f
+	/* Descriptors of sockets can come with a message on what is none that we record. */
+	cmpl	$NR_SENDMSG, %eax
+	jb	tap_plain
+1:
 	leaq	-(FRAME_RED_ZONE + FRAME_SIZE)(%rsp), %rsp
 	.globl	tap_lowered
 tap_lowered:
