@@ -350,10 +350,44 @@ static void fork_tapped(struct tap *tap, struct tapped *from, struct proc *child
 	}
 }
 
-static void tell_child(struct tapped *tapped)
+/* A thread of the process is in a call that can be making a descriptor. */
+static bool is_changing(const struct proc *proc, const struct task *parent)
+{
+	for (const struct task *task = proc->tasks; task; task = task->next)
+		if (task != parent && task->in_call)
+			return true;
+	return false;
+}
+
+/*
+ * The child has its parent's memory and descriptors of the moment of the fork, we have the parent's of now.
+ * Where they differ, or another thread was making a descriptor, the child's first call on one is traced.
+ */
+static void settle_states(struct tapped *tapped, bool changing)
+{
+	uint8_t *there auto_free = own_alloc(2UL * RING_FDS), *known = there + RING_FDS;
+
+	if (space_peek(tapped->proc, RING_FD_STATES, there, RING_FDS))
+		return;
+	memset(known, RING_FD_UNKNOWN, RING_FDS);
+	MAP_FOR_EACH(node, &tapped->fds) {
+		uint32_t fd = (uint32_t)map_key(node);
+		uint8_t state = (uint8_t)(uintptr_t)map_value(node);
+
+		if (there[fd] == state && !(changing && state == RING_FD_OTHER))
+			known[fd] = state;
+		else
+			map_take(&tapped->fds, fd);
+	}
+	if (memcmp(there, known, RING_FDS) != 0)
+		space_poke(tapped->proc, RING_FD_STATES, known, RING_FDS);
+}
+
+static void tell_child(struct tapped *tapped, bool changing)
 {
 	static const uint64_t none[RING_THREADS];
 
+	settle_states(tapped, changing);
 	space_poke(tapped->proc, RING_CONTROL + offsetof(struct ring_control, process),
 		   &tapped->number, sizeof(tapped->number));
 	space_poke(tapped->proc, RING_CONTROL + offsetof(struct ring_control, threads), none,
@@ -390,7 +424,7 @@ void tap_fork(struct tap *tap, struct task *parent, struct task *child, uint64_t
 		vfork_begin(tap, tapped, child->proc);
 	} else if (tapped && tapped->ready && !tapped_of(tap, child->proc)) {
 		fork_tapped(tap, tapped, child->proc);
-		tell_child(tapped_of(tap, child->proc));
+		tell_child(tapped_of(tap, child->proc), is_changing(parent->proc, parent));
 	}
 	/* Closes by one change the other's descriptors; the child's copy is told as well. */
 	if (flags & CLONE_FILES) {

@@ -1,9 +1,11 @@
 /*
  * A process that forks in one thread while other threads open its first sockets: what the child has
- * got of them, it uses, and all of it is seen. Again and again, in processes that had none before.
+ * got of them, it uses, and all of it is seen. Again and again, in processes that had none before; with
+ * the argument `files` in such as had one, and in which the sockets get the numbers of what were files.
  */
 #include "expect.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -59,10 +61,26 @@ static void *forks(void *arg)
 	return NULL;
 }
 
-static void one(int round)
+/* Behind the first call that moves bytes, so that files are known, and stay known when they are closed. */
+static void use_numbers(int round)
+{
+	char byte;
+	int socket_fd = udp_bound(AF_INET);
+
+	use(round, socket_fd, "first");
+	first_free = socket_fd + 1;
+	for (int fd = first_free; fd < first_free + OPENERS; fd++)
+		check(open("/dev/zero", O_RDONLY) == fd && read(fd, &byte, 1) == 1);
+	for (int fd = first_free; fd < first_free + OPENERS; fd++)
+		check(!close(fd));
+}
+
+static void one(int round, bool files)
 {
 	pthread_t threads[OPENERS + 1];
 
+	if (files)
+		use_numbers(round);
 	check(!pthread_barrier_init(&barrier, NULL, OPENERS + 1));
 	for (int i = 0; i < OPENERS; i++)
 		check(!pthread_create(&threads[i], NULL, opens, NULL));
@@ -74,7 +92,7 @@ static void one(int round)
 	_exit(0);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	pid_t pid;
 
@@ -86,7 +104,7 @@ int main(void)
 		pid = fork();
 		check(pid >= 0);
 		if (!pid)
-			one(i);
+			one(i, argc > 1 && !strcmp(argv[1], "files"));
 		check(!await_end(pid));
 	}
 	return 0;
