@@ -359,13 +359,18 @@ void table_check(struct capture *capture, struct task *task)
 	}
 }
 
+void capture_widen(struct capture *capture, struct task *task)
+{
+	if (capture->probes && !task->proc->wide && !task->proc->follow_all)
+		cproc_of(task)->scan_wanted = true;
+	tracer_widen(capture->tracer, task);
+}
+
 void table_widen(struct capture *capture, struct task *task)
 {
 	struct fdtable *table = cproc_of(task)->fds;
 
-	if (capture->probes && !task->proc->wide && !task->proc->follow_all)
-		cproc_of(task)->scan_wanted = true;
-	tracer_widen(capture->tracer, task);
+	capture_widen(capture, task);
 	if (table->refs == 1)
 		return;
 	MAP_FOR_EACH(node, &capture->procs) {

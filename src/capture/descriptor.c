@@ -91,7 +91,7 @@ const struct op_handler dup_to_handler = { dup_enter, dup_exit };
 static bool unshare_enter(struct capture *capture, struct task *task)
 {
 	if (task->call.args[0] & CLONE_NEWUSER && tracer_needs_privilege(capture->tracer))
-		tracer_widen(capture->tracer, task);
+		capture_widen(capture, task);
 	return task->call.args[0] & CLONE_FILES;
 }
 
@@ -112,7 +112,7 @@ static void lock_strictly(struct capture *capture, struct task *task)
 	/* Who has a filter of its own is refused strict mode by the kernel. */
 	if (cproc->sandboxed || cproc->strict_as_is)
 		return;
-	tracer_widen(capture->tracer, task);
+	capture_widen(capture, task);
 	/*
 	 * An attached process of an ordinary user may not take a filter (EACCES): it has none of ours
 	 * either, and the kernel grants it the real mode.
@@ -144,7 +144,7 @@ static bool lock_enter(struct capture *capture, struct task *task)
 	if (sandbox && task->call.args[1] & SECCOMP_FILTER_FLAG_NEW_LISTENER)
 		tracer_distrust(capture->tracer, task);
 	else if (sandbox || tracer_needs_privilege(capture->tracer))
-		tracer_widen(capture->tracer, task);
+		capture_widen(capture, task);
 	return sandbox;
 }
 
@@ -176,7 +176,7 @@ static bool prctl_enter(struct capture *capture, struct task *task)
 	if (task->call.args[1] == SECCOMP_MODE_STRICT)
 		lock_strictly(capture, task);
 	else
-		tracer_widen(capture->tracer, task);
+		capture_widen(capture, task);
 	return true;
 }
 

@@ -133,6 +133,8 @@ void table_drop(struct capture *capture, struct task *task);
 void table_unshare(struct capture *capture, struct task *task);
 /* After exec: what close-on-exec has closed. */
 void table_check(struct capture *capture, struct task *task);
+/* All calls of the process are seen from here on, and what it has mapped is probed. */
+void capture_widen(struct capture *capture, struct task *task);
 /* The process owns a socket now: all its calls, and those of whom it shares descriptors with,
  * count. */
 void table_widen(struct capture *capture, struct task *task);

@@ -19,6 +19,15 @@ for name in sys.argv[2:]:
             rest = len(data)
 """
 
+# A sandbox that allows everything, entered before there is a socket (prctl(2), seccomp(2)).
+LOCKED = """
+import ctypes, struct
+code = ctypes.create_string_buffer(struct.pack("HBBI", 6, 0, 0, 0x7fff0000))
+libc = ctypes.CDLL(None, use_errno=True)
+assert libc.prctl(38, 1, 0, 0, 0) == 0
+assert libc.prctl(22, 2, struct.pack("HxxxxxxQ", 1, ctypes.addressof(code))) == 0
+""" + BLOCKING.replace("import socket, ssl, sys", "")
+
 URLLIB = """
 import hashlib, ssl, sys, urllib.error, urllib.request
 context = ssl._create_unverified_context()
@@ -88,6 +97,10 @@ def blocking(test):
         client(test, BLOCKING, NAMES * 3, version, clean=lib.nothing)
 
 
+def locked(test):
+    client(test, "import socket, ssl, sys\n" + LOCKED, NAMES, clean=lib.nothing)
+
+
 def urllib(test):
     for version in tls.VERSIONS:
         client(test, URLLIB, NAMES * 3, version)
@@ -137,4 +150,4 @@ def asyncio_server(test):
                           clean=lib.nothing)
 
 
-lib.main(blocking, urllib, asyncio, asyncio_server, large)
+lib.main(blocking, locked, urllib, asyncio, asyncio_server, large)
