@@ -96,7 +96,12 @@ struct tap {
 
 /* tap.c */
 struct tapped *tapped_of(struct tap *tap, const struct proc *proc);
+struct tapped *tapped_new(struct tap *tap, struct proc *proc);
 uint64_t tap_ticks(void);
+/* Tells the agent whether it is to leave all calls to us. */
+void tapped_write_disabled(struct tapped *tapped);
+/* fork.c: a child that ran in its parent's memory has ended, or executed something. */
+void tapped_vfork_end(struct tap *tap, const struct proc *child);
 /* For a forked child: of maps whose values are no pointers to what one of the two has alone. */
 void tapped_copy_map(struct map *to, const struct map *from);
 

@@ -8,7 +8,6 @@
 #include "tracer/space_io.h"
 
 #include <errno.h>
-#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/auxv.h>
@@ -188,7 +187,7 @@ struct tapped *tapped_of(struct tap *tap, const struct proc *proc)
 	return map_get(&tap->procs, (uint64_t)proc->pid);
 }
 
-static struct tapped *tapped_new(struct tap *tap, struct proc *proc)
+struct tapped *tapped_new(struct tap *tap, struct proc *proc)
 {
 	struct tapped *tapped = own_zalloc(sizeof(*tapped));
 
@@ -285,7 +284,7 @@ bool tap_is_ready(const struct tap *tap, const struct proc *proc)
 }
 
 /* Tells the agent whether it is to leave all calls to us. */
-static void write_disabled(struct tapped *tapped)
+void tapped_write_disabled(struct tapped *tapped)
 {
 	const uint32_t disabled = tapped->refused || tapped->vforks || tapped->recalled;
 
@@ -296,7 +295,7 @@ static void write_disabled(struct tapped *tapped)
 static void refuse(struct tapped *tapped)
 {
 	tapped->refused = true;
-	write_disabled(tapped);
+	tapped_write_disabled(tapped);
 }
 
 void tap_refuse(struct tap *tap, struct proc *proc)
@@ -313,131 +312,14 @@ void tap_recall(struct tap *tap, struct proc *proc, bool recalled)
 	if (!tapped || tapped->recalled == recalled)
 		return;
 	tapped->recalled = recalled;
-	write_disabled(tapped);
-}
-
-void tapped_copy_map(struct map *to, const struct map *from)
-{
-	MAP_FOR_EACH(node, from)
-		map_put(to, map_key(node), map_value(node));
-}
-
-/* The child has a copy of all, and threads of its own; its control block is told at its first stop. */
-static void fork_tapped(struct tap *tap, struct tapped *from, struct proc *child)
-{
-	struct tapped *tapped = tapped_new(tap, child);
-
-	tapped->ring = from->ring;
-	tapped->ring->refs++;
-	tapped->ready = true;
-	tapped->refused = from->refused;
-	tapped_copy_map(&tapped->fds, &from->fds);
-	tapped_copy_map(&tapped->gens, &from->gens);
-	tapped_copy_map(&tapped->sites, &from->sites);
-	tapped_copy_map(&tapped->stubs, &from->stubs);
-	tapped_copy_map(&tapped->holes, &from->holes);
-	hooks_copy(tapped, from);
-	MAP_FOR_EACH(node, &from->pages) {
-		struct stub_page *page;
-		uint8_t there;
-
-		/* Mapped by another thread's stop when the child's memory was copied already. */
-		if (space_peek(child, map_key(node), &there, sizeof(there)))
-			continue;
-		page = own_alloc(sizeof(*page));
-		*page = *(struct stub_page *)map_value(node);
-		map_put(&tapped->pages, map_key(node), page);
-	}
-}
-
-/* A thread of the process is in a call that can be making a descriptor. */
-static bool is_changing(const struct proc *proc, const struct task *parent)
-{
-	for (const struct task *task = proc->tasks; task; task = task->next)
-		if (task != parent && task->in_call)
-			return true;
-	return false;
-}
-
-/*
- * The child has its parent's memory and descriptors of the moment of the fork, we have the parent's of now.
- * Where they differ, or another thread was making a descriptor, the child's first call on one is traced.
- */
-static void settle_states(struct tapped *tapped, bool changing)
-{
-	uint8_t *there auto_free = own_alloc(2UL * RING_FDS), *known = there + RING_FDS;
-
-	if (space_peek(tapped->proc, RING_FD_STATES, there, RING_FDS))
-		return;
-	memset(known, RING_FD_UNKNOWN, RING_FDS);
-	MAP_FOR_EACH(node, &tapped->fds) {
-		uint32_t fd = (uint32_t)map_key(node);
-		uint8_t state = (uint8_t)(uintptr_t)map_value(node);
-
-		if (there[fd] == state && !(changing && state == RING_FD_OTHER))
-			known[fd] = state;
-		else
-			map_take(&tapped->fds, fd);
-	}
-	if (memcmp(there, known, RING_FDS) != 0)
-		space_poke(tapped->proc, RING_FD_STATES, known, RING_FDS);
-}
-
-static void tell_child(struct tapped *tapped, bool changing)
-{
-	static const uint64_t none[RING_THREADS];
-
-	settle_states(tapped, changing);
-	space_poke(tapped->proc, RING_CONTROL + offsetof(struct ring_control, process),
-		   &tapped->number, sizeof(tapped->number));
-	space_poke(tapped->proc, RING_CONTROL + offsetof(struct ring_control, threads), none,
-		   sizeof(none));
-	/* A child of the parent's vfork is none of its own. */
-	write_disabled(tapped);
-}
-
-/* Until it executes or ends, a child in the same memory looks to the agent like its parent. */
-static void vfork_begin(struct tap *tap, struct tapped *parent, const struct proc *child)
-{
-	parent->vforks++;
-	map_put(&tap->vforked, (uint64_t)child->pid, parent);
-	write_disabled(parent);
-}
-
-static void vfork_end(struct tap *tap, const struct proc *child)
-{
-	struct tapped *parent = map_take(&tap->vforked, (uint64_t)child->pid);
-
-	if (!parent)
-		return;
-	parent->vforks--;
-	write_disabled(parent);
-}
-
-void tap_fork(struct tap *tap, struct task *parent, struct task *child, uint64_t flags)
-{
-	struct tapped *tapped = tapped_of(tap, parent->proc);
-
-	if (child->proc == parent->proc)
-		return;
-	if (tapped && tapped->ready && flags & CLONE_VM) {
-		vfork_begin(tap, tapped, child->proc);
-	} else if (tapped && tapped->ready && !tapped_of(tap, child->proc)) {
-		fork_tapped(tap, tapped, child->proc);
-		tell_child(tapped_of(tap, child->proc), is_changing(parent->proc, parent));
-	}
-	/* Closes by one change the other's descriptors; the child's copy is told as well. */
-	if (flags & CLONE_FILES) {
-		tap_refuse(tap, parent->proc);
-		tap_refuse(tap, child->proc);
-	}
+	tapped_write_disabled(tapped);
 }
 
 static void forget(struct tap *tap, struct proc *proc)
 {
 	struct tapped *tapped = map_take(&tap->procs, (uint64_t)proc->pid);
 
-	vfork_end(tap, proc);
+	tapped_vfork_end(tap, proc);
 	if (tapped)
 		tapped_free(tap, tapped);
 }
