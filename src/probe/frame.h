@@ -20,17 +20,19 @@ struct frame {
 	bool begun_before; /* Go: it was under way when we came */
 };
 
-#define FRAMES_MAX 32
-
+/* In the order in which they began. A thread can have many stacks (coroutines), with a call on each. */
 struct frames {
-	struct frame frames[FRAMES_MAX];
-	size_t count;
+	struct frame *frames;
+	size_t count, cap;
 };
 
+void frames_free(struct frames *frames);
+void frames_copy(struct frames *to, const struct frames *from);
+
 /*
- * Pushes one for a call whose stack pointer at the entry is sp. One that was there is not under way any
- * more (longjmp, an exception). Others of that kind stay until there are too many: a thread can have
- * several stacks, so nothing can be said from comparing.
+ * Pushes one for a call whose stack pointer at the entry is sp. Those that were there, or so little below
+ * that it is the same stack, are not under way any more (longjmp, an exception). Others of that kind stay
+ * until there are too many. Valid until the next one is pushed.
  */
 struct frame *frames_push(struct frames *frames, uint64_t sp);
 
@@ -39,7 +41,7 @@ struct frame *frames_find(struct frames *frames, const struct site *site, uint64
 
 void frames_remove(struct frames *frames, const struct frame *frame);
 
-/* The innermost frame that a call with stack pointer sp can be inside of. NULL: none. */
+/* The nearest frame that a call with stack pointer sp can be inside of. NULL: none. */
 struct frame *frames_around(struct frames *frames, uint64_t sp);
 
 #endif

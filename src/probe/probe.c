@@ -40,7 +40,7 @@ void probes_free(struct probes *probes)
 	MAP_FOR_EACH(proc, &probes->procs)
 		free_probed(map_value(proc));
 	MAP_FOR_EACH(frames, &probes->frames)
-		free(map_value(frames));
+		frames_free(map_value(frames));
 	map_done(&probes->modules);
 	map_done(&probes->procs);
 	map_done(&probes->frames);
@@ -116,7 +116,7 @@ void probes_fork(struct probes *probes, const struct task *parent, const struct 
 	const struct frames *frames = map_get(&probes->frames, (uint64_t)parent->tid);
 
 	if (frames)
-		*frames_of(probes, child) = *frames;
+		frames_copy(frames_of(probes, child), frames);
 }
 
 void probes_forget(struct probes *probes, const struct proc *proc)
@@ -131,7 +131,7 @@ void probes_forget(struct probes *probes, const struct proc *proc)
 
 void probes_forget_task(struct probes *probes, const struct task *task)
 {
-	free(map_take(&probes->frames, (uint64_t)task->tid));
+	frames_free(map_take(&probes->frames, (uint64_t)task->tid));
 }
 
 bool probes_blind(const struct probes *probes, const struct proc *proc)
