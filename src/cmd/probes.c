@@ -42,8 +42,10 @@ static void print_site(const struct site *site)
 					     [ROW_FORGET] = "end of a session",
 					     [ROW_BIND] = "a session's descriptor" };
 	const struct probe_row *row = site->row;
+	bool no_data = row->kind == ROW_CALL && row->length.kind == PLACE_NONE;
 
-	printf("  %s: %s (%s", site->name, kinds[row->kind], row->maker);
+	printf("  %s: %s (%s", site->name, no_data ? "data that was told before" : kinds[row->kind],
+	       row->maker);
 	if (row->kind == ROW_CALL)
 		printf(", %s", row->dir == ROW_OUT ? "out" : "in");
 	printf(") at 0x%lx", site->addr);

@@ -233,7 +233,7 @@ static void c_entry(void *ctx, struct task *task, struct regs *regs, void *arg)
 		frames_remove(frames, frame);
 }
 
-/* Called by a function that tells the same bytes itself. */
+/* Called by a function that tells the same bytes itself, or whose bytes were told before. */
 bool frames_is_within(struct frames *frames, const struct frame *frame)
 {
 	const char *within = frame->site->row->within;

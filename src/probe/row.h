@@ -12,7 +12,7 @@ enum row_abi { ABI_C, ABI_GO };
 
 /* When a row's values are looked at, and what is done then. */
 enum row_kind {
-	ROW_CALL,   /* at the return: buffer and length are data */
+	ROW_CALL,   /* at the return: buffer and length are data; no length: others are within it */
 	ROW_FORGET, /* at the entry: the session ends, or gets another socket */
 	ROW_BIND,   /* at the entry: the session gets a descriptor */
 };
@@ -47,7 +47,7 @@ struct probe_row {
 	const char *symbol; /* of the function; the user's may end in '*' */
 	const char *maker;  /* for people: the library or language it is from */
 	const char *unless; /* not where the module has that function as well; NULL: always */
-	const char *within; /* not told inside that function, which tells it; NULL: always */
+	const char *within; /* not told inside that function: it is told elsewhere; NULL: always */
 	const char *method; /* the symbol returns a table: the function at `slot`, by this name */
 	uint8_t slot;
 	enum row_abi abi;

@@ -1,4 +1,4 @@
-"""GnuTLS traced: gnutls-cli, wget, and libcurl as git has it."""
+"""GnuTLS traced: gnutls-cli, wget, libcurl as git has it, and calls that none of them makes."""
 import json
 import os
 
@@ -63,4 +63,14 @@ def git(test):
         lib.oracle.compare(clone.capture("plain"), proxied, lib.oracle.CLIENT)
 
 
-lib.main(cli, wget, git)
+def cork(test):
+    """What is sent while corked is told once, not again when it is uncorked."""
+    test.need("gnutls-cli")
+    _, target = serve_nginx_tls(test, False)
+    for version in tls.VERSIONS:
+        proxy = tls.Proxy(test, target, version=version)
+        test.check_client(proxy, [lib.PYTHON, "-B", f"{lib.HERE}/gnutls_calls.py", proxy.host,
+                                  proxy.port])
+
+
+lib.main(cli, wget, git, cork)
