@@ -241,7 +241,8 @@ void data_place(struct capture *capture, struct task *task, struct event *event,
 	fill_ends(capture, &event->data, sock, fd, addr);
 	seal(&event->data, sock, record);
 	sock->moved[event->data.dir] += event_moved(event);
-	if (capture->probes && event->data.proto == PROTO_TCP && !(event->data.flags & FLAG_KTLS))
+	if (capture->probes && !sock->path && !(event->data.flags & FLAG_KTLS) &&
+	    !event_proto_is_datagram(event->data.proto))
 		plain_look_at_wire(task, event, sock, fd);
 }
 
@@ -254,7 +255,7 @@ void data_emit(struct capture *capture, struct task *task, struct event *event,
 	event->data.dur = clock_monotonic() - task->call.entered;
 	data_place(capture, task, event, open->sock, open->fd, &message->addr,
 		   message->control.record);
-	plain_bind_call(capture, task, open->sock, open->fd, event->data.dir);
+	plain_bind_call(capture, task, open->sock, open->fd, event);
 	stack_add(capture, task, event);
 	capture->totals.calls_stop++;
 	emit_event(capture, event);

@@ -15,8 +15,9 @@
 
 /* A TLS session of a library, by the address of its object. */
 struct session {
-	struct sock *sock; /* one reference; NULL: not known yet */
+	struct sock *sock; /* one reference; NULL: not known yet, or … */
 	int fd;
+	bool foreign; /* … nothing that is captured */
 };
 
 #define SESSIONS_MAX 1000000U
@@ -51,14 +52,16 @@ void sessions_done(struct capture *capture, struct cproc *cproc)
 	map_done(&cproc->sessions);
 }
 
+/* sock NULL: it has one, but none that is captured. */
 static void bind_session(struct capture *capture, struct session *session, struct sock *sock,
 			 int fd)
 {
 	if (session->sock != sock) {
 		sock_put(&capture->socks, session->sock);
-		session->sock = sock_get(sock);
+		session->sock = sock ? sock_get(sock) : NULL;
 	}
 	session->fd = fd;
+	session->foreign = !sock;
 }
 
 /*
@@ -80,6 +83,13 @@ static bool is_record(const uint8_t *p, uint64_t len)
 	return len >= 5 && p[0] >= 0x14 && p[0] <= RECORD_APPLICATION && p[1] == 3 && p[2] <= 4;
 }
 
+/* RFC 6347, 4.1: DTLS 1.0 and 1.2. */
+static bool is_datagram_record(const uint8_t *p, uint64_t len)
+{
+	return len >= 13 && p[0] >= 0x14 && p[0] <= RECORD_APPLICATION && p[1] == 0xfe &&
+	       p[2] >= 0xfd;
+}
+
 /* What of the wire's bytes tells which connection is which session's. */
 void plain_look_at_wire(struct task *task, const struct event *event, struct sock *sock, int fd)
 {
@@ -98,6 +108,21 @@ void plain_look_at_wire(struct task *task, const struct event *event, struct soc
 	sock->tls = true;
 }
 
+/*
+ * Libraries talk to others, too, inside their functions: to the system's log, to name servers. What goes
+ * over TCP is taken for the session's own; elsewhere it must look like it.
+ */
+static bool is_sessions(const struct sock *sock, const struct event_data *data)
+{
+	if (sock->info.proto == PROTO_TCP)
+		return true;
+	if (sock->path || data->error)
+		return false;
+	return event_proto_is_datagram(sock->info.proto)
+		       ? is_datagram_record(data->payload, data->captured)
+		       : is_record(data->payload, data->captured);
+}
+
 /* A system call that moves bytes, made inside a library's function: that is its session's socket. */
 static void bind_inside(struct capture *capture, struct task *task, struct sock *sock, int fd,
 			uint64_t id)
@@ -112,29 +137,31 @@ static enum row_dir row_dir(enum event_dir dir)
 }
 
 void plain_bind_call(struct capture *capture, struct task *task, struct sock *sock, int fd,
-		     enum event_dir dir)
+		     const struct event *event)
 {
-	if (capture->probes && sock->info.proto == PROTO_TCP)
+	if (capture->probes && is_sessions(sock, &event->data))
 		bind_inside(capture, task, sock, fd,
-			    probes_session(capture->probes, task, row_dir(dir)));
+			    probes_session(capture->probes, task, row_dir(event->data.dir)));
 }
 
 void plain_bind_place(struct capture *capture, struct task *task, struct sock *sock, int fd,
-		      enum event_dir dir, uint64_t sp, uint64_t g)
+		      const struct event *event, uint64_t sp, uint64_t g)
 {
-	if (capture->probes && sock->info.proto == PROTO_TCP)
-		bind_inside(capture, task, sock, fd,
-			    probes_session_at(capture->probes, task, row_dir(dir), sp, g));
+	if (capture->probes && is_sessions(sock, &event->data))
+		bind_inside(
+			capture, task, sock, fd,
+			probes_session_at(capture->probes, task, row_dir(event->data.dir), sp, g));
 }
 
-static bool bind_fd(struct capture *capture, struct task *task, struct session *session, int fd)
+/* The library was given this descriptor, of whatever kind. */
+static void bind_given(struct capture *capture, struct task *task, struct session *session, int fd)
 {
 	struct sock *sock = fd >= 0 ? descriptor_sock(capture, task, fd) : NULL;
 
-	if (!sock || sock->info.proto != PROTO_TCP)
-		return false;
-	bind_session(capture, session, sock, fd);
-	return true;
+	if (sock && !sock->path)
+		bind_session(capture, session, sock, fd);
+	else if (fd >= 0)
+		bind_session(capture, session, NULL, -1);
 }
 
 /*
@@ -144,14 +171,19 @@ static bool bind_fd(struct capture *capture, struct task *task, struct session *
 static bool bind_go(struct capture *capture, struct task *task, struct session *session,
 		    uint64_t conn)
 {
+	struct sock *sock;
 	uint64_t at = 0;
 	int64_t fd = -1;
 
 	if (mem_read_all(task->tid, conn + 8, &at, sizeof(at)) ||
 	    mem_read_all(task->tid, at, &at, sizeof(at)) ||
-	    mem_read_all(task->tid, at + 16, &fd, sizeof(fd)) || fd > INT32_MAX)
+	    mem_read_all(task->tid, at + 16, &fd, sizeof(fd)) || fd < 0 || fd > INT32_MAX)
 		return false;
-	return bind_fd(capture, task, session, (int)fd);
+	sock = descriptor_sock(capture, task, (int)fd);
+	if (!sock || sock->path || event_proto_is_datagram(sock->info.proto))
+		return false;
+	bind_session(capture, session, sock, (int)fd);
+	return true;
 }
 
 /* Memory of a session's object that is searched, and of what it points to. */
@@ -232,16 +264,19 @@ static bool bind_random(struct capture *capture, struct task *task, struct sessi
 	return true;
 }
 
-/* Memory BIOs, attached in mid-connection: what was read last by this thread is what is decrypted. */
+/*
+ * Memory BIOs, attached in mid-connection: what was read last by this thread is what is decrypted. Where
+ * the beginning was seen a TLS session that does not have its random is another connection's.
+ */
 static void bind_last(struct capture *capture, struct task *task, struct session *session,
-		      enum event_dir dir)
+		      const struct probe_call *call)
 {
 	struct ctask *ctask = ctask_of(task);
 	struct sock *sock = NULL;
 
-	if (dir == DIR_IN && ctask->last_tls[DIR_IN] &&
+	if (call->row->dir == ROW_IN && ctask->last_tls[DIR_IN] &&
 	    fdtable_find(cproc_of(task)->fds, ctask->last_tls_fd[DIR_IN], &sock) == FD_SOCKET &&
-	    sock == ctask->last_tls[DIR_IN])
+	    sock == ctask->last_tls[DIR_IN] && !(call->row->is_tls && sock->tls))
 		bind_session(capture, session, sock, ctask->last_tls_fd[DIR_IN]);
 }
 
@@ -270,7 +305,7 @@ static struct session *guess_session(struct capture *capture, struct task *task,
 }
 
 static struct session *find_session(struct capture *capture, struct task *task,
-				    const struct probe_call *call, enum event_dir dir)
+				    const struct probe_call *call)
 {
 	struct session *session;
 
@@ -278,12 +313,12 @@ static struct session *find_session(struct capture *capture, struct task *task,
 		return call->begun_before ? guess_session(capture, task, call->sp) : NULL;
 	session = session_of(cproc_of(task), call->session);
 	/* Go's object does not have the random, but the next ones in its heap may. */
-	if (is_bound(session) ||
+	if (is_bound(session) || session->foreign ||
 	    (call->go ? bind_go(capture, task, session, call->session)
 		      : bind_random(capture, task, session, call->session)) ||
 	    session->sock)
 		return session;
-	bind_last(capture, task, session, dir);
+	bind_last(capture, task, session, call);
 	return session;
 }
 
@@ -343,7 +378,7 @@ static void on_data(void *ctx, struct task *task, const struct probe_call *call)
 	uint64_t missing;
 
 	capture_ensure(capture, task);
-	session = find_session(capture, task, call, dir);
+	session = find_session(capture, task, call);
 	/* With kernel TLS the system call has told it. */
 	if (session && session->sock && session->sock->info.ktls[dir])
 		return;
@@ -370,8 +405,8 @@ static void on_session(void *ctx, struct task *task, const struct probe_call *ca
 
 	capture_ensure(capture, task);
 	if (call->row->kind == ROW_BIND)
-		bind_fd(capture, task, session_of(cproc_of(task), call->session),
-			(int)call->buffer);
+		bind_given(capture, task, session_of(cproc_of(task), call->session),
+			   (int)call->buffer);
 	else
 		session_free(capture, map_take(&cproc_of(task)->sessions, call->session));
 }

@@ -204,13 +204,14 @@ void zerocopy_received(struct capture *capture, struct task *task);
 /* plain.c */
 extern const struct probe_ops plain_ops;
 void plain_look_at_wire(struct task *task, const struct event *event, struct sock *sock, int fd);
+/* The call was made inside a library's function, perhaps: that is its session's socket. */
 void plain_bind_call(struct capture *capture, struct task *task, struct sock *sock, int fd,
-		     enum event_dir dir);
+		     const struct event *event);
 /* The last descriptor goes: a loss where it was TLS that could not be read. */
 void plain_closing(struct capture *capture, struct task *task, int fd, const struct sock *sock);
 /* The same for a call that was told afterwards: its stack pointer, and Go's goroutine. */
 void plain_bind_place(struct capture *capture, struct task *task, struct sock *sock, int fd,
-		      enum event_dir dir, uint64_t sp, uint64_t g);
+		      const struct event *event, uint64_t sp, uint64_t g);
 void sessions_done(struct capture *capture, struct cproc *cproc);
 
 /* tapped.c: calls that are recorded inside the process */

@@ -215,7 +215,7 @@ static void on_call(void *ctx, struct task *task, const struct tap_call *call)
 	event->time = call->time;
 	event->data.dur = call->dur;
 	data_place(capture, task, event, sock, record->fd, &addr, 0);
-	plain_bind_place(capture, task, sock, record->fd, event->data.dir, record->sp, record->g);
+	plain_bind_place(capture, task, sock, record->fd, event, record->sp, record->g);
 	capture->totals.calls_tap++;
 	capture->totals.calls_again += record->ret == -EAGAIN;
 	emit_event(capture, event);

@@ -49,7 +49,7 @@ static void print_site(const struct site *site)
 	if (row->kind == ROW_CALL)
 		printf(", %s", row->dir == ROW_OUT ? "out" : "in");
 	printf(") at 0x%lx", site->addr);
-	if (row->kind != ROW_CALL || row->at_entry)
+	if (row_is_entry_only(row))
 		printf(", at its entry\n");
 	else if (site->ret_count)
 		printf(", at its entry and %zu returns\n", site->ret_count);

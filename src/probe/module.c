@@ -121,10 +121,10 @@ static void add_site(struct search *search, const struct probe_row *row, const c
 	/* .symtab and .dynsym both have it. */
 	if (is_known(module, range.addr, row) || is_wrapper(module, row, name, range))
 		return;
-	if (row->kind == ROW_CALL && !row->at_entry)
+	if (!row_is_entry_only(row))
 		find_returns(search, &site, range.size);
 	/* A Go function whose returns are not found cannot be followed. */
-	if (row->abi == ABI_GO && row->kind == ROW_CALL && !row->at_entry && !site.ret_count)
+	if (row->abi == ABI_GO && !row_is_entry_only(row) && !site.ret_count)
 		return;
 	site.name = own_strdup(name);
 	module->sites = own_realloc(module->sites, (module->count + 1) * sizeof(*module->sites));

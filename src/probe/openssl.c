@@ -43,7 +43,7 @@
 #define BINDING(name)                                                                   \
 	{                                                                               \
 		.symbol = (name), .maker = "OpenSSL", .kind = ROW_BIND, .is_tls = true, \
-		.session = ARG(0), .buffer = ARG(1)                                     \
+		.success = IF_ONE, .session = ARG(0), .buffer = ARG(1)                  \
 	}
 
 const struct probe_row openssl_rows[] = {

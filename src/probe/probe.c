@@ -188,19 +188,13 @@ static void fill_frame(struct frame *frame, const struct task *task, const struc
 	frame->before = frame->length;
 }
 
-/* The session is the innermost first word of what BIND and FORGET rows name: told at once. */
-static bool is_told_at_entry(const struct probe_row *row)
-{
-	return row->kind != ROW_CALL || row->at_entry;
-}
-
 static void at_entry(struct probes *probes, struct task *task, const struct regs *regs,
 		     const struct site *site)
 {
 	struct frame frame = { 0 };
 
 	fill_frame(&frame, task, regs, site);
-	if (site->row->kind != ROW_CALL) {
+	if (site->row->kind == ROW_FORGET) {
 		tell_session(probes, task, &frame);
 		return;
 	}
@@ -219,11 +213,12 @@ static void c_entry(void *ctx, struct task *task, struct regs *regs, void *arg)
 	struct frames *frames;
 	struct frame *frame;
 
-	if (is_told_at_entry(site->row)) {
+	if (row_is_entry_only(site->row)) {
 		at_entry(probes, task, regs, site);
 		return;
 	}
-	busy_called(probes, probed_of(probes, task->proc), task, site);
+	if (site->row->kind == ROW_CALL)
+		busy_called(probes, probed_of(probes, task->proc), task, site);
 	frames = frames_of(probes, task);
 	frame = frames_push(frames, regs_sp(regs));
 	fill_frame(frame, task, regs, site);
@@ -253,7 +248,12 @@ static void c_done(struct probes *probes, struct task *task, struct regs *regs,
 		return;
 	copy = *frame;
 	frames_remove(frames, frame);
-	if (value_succeeded(task, regs, site) && !frames_is_within(frames, &copy))
+	if (!value_succeeded(task, regs, site))
+		return;
+	/* Not before: SSL_set_fd calls SSL_set_bio, at which the session is forgotten. */
+	if (site->row->kind == ROW_BIND)
+		tell_session(probes, task, &copy);
+	else if (!frames_is_within(frames, &copy))
 		tell_data(probes, task, regs, &copy);
 }
 
@@ -282,7 +282,7 @@ static void go_entry(void *ctx, struct task *task, struct regs *regs, void *arg)
 	uint64_t stack[2] = { 0, 0 };
 	struct frame *frame;
 
-	if (is_told_at_entry(site->row)) {
+	if (row_is_entry_only(site->row)) {
 		at_entry(probes, task, regs, site);
 		return;
 	}

@@ -53,7 +53,7 @@ struct probe_seen {
 struct probe_ops {
 	/* Bytes were handed over (ROW_CALL). They are at call->buffer of the stopped task now. */
 	void (*data)(void *ctx, struct task *task, const struct probe_call *call);
-	/* A session has ended, or (ROW_BIND) has got the descriptor in call->buffer. */
+	/* A session has ended, or (ROW_BIND) has got the descriptor in call->buffer as its only one. */
 	void (*session)(void *ctx, struct task *task, const struct probe_call *call);
 	/* What the user should know: a module whose plaintext cannot be had, a function that cannot. */
 	void (*note)(void *ctx, struct task *task, const char *text);

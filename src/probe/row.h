@@ -14,7 +14,7 @@ enum row_abi { ABI_C, ABI_GO };
 enum row_kind {
 	ROW_CALL,   /* at the return: buffer and length are data; no length: others are within it */
 	ROW_FORGET, /* at the entry: the session ends, or gets another socket */
-	ROW_BIND,   /* at the entry: the session gets a descriptor */
+	ROW_BIND,   /* at the return: the session has a descriptor, `buffer` */
 };
 
 enum row_dir { ROW_OUT, ROW_IN };
@@ -59,6 +59,12 @@ struct probe_row {
 	enum success success;
 	struct place session, buffer, length;
 };
+
+/* Nobody looks at its return. */
+static inline bool row_is_entry_only(const struct probe_row *row)
+{
+	return row->kind == ROW_FORGET || row->at_entry;
+}
 
 /* Tables, each ended by a row without a symbol. */
 extern const struct probe_row openssl_rows[], gnutls_rows[], go_rows[];

@@ -1,8 +1,9 @@
 """
 A client that makes the calls of GnuTLS which no program here makes: gnutls_record_cork and uncork, with
-and without waiting, and sends between and outside of them.
+and without waiting, and sends between and outside of them; two connections in turn.
 
-    gnutls_calls.py HOST PORT    to a server of HTTP that keeps its connections
+    gnutls_calls.py HOST PORT               to a server of HTTP that keeps its connections
+    gnutls_calls.py HOST PORT PATH COUNT    lines to two that echo, one of them on a local socket
 """
 import ctypes
 import socket
@@ -22,8 +23,8 @@ def check(result, what):
 
 
 class Connection:
-    def __init__(self, host, port):
-        self.sock = socket.create_connection((host, port))
+    def __init__(self, sock):
+        self.sock = sock
         self.session, self.credentials = ctypes.c_void_p(), ctypes.c_void_p()
         gnutls.gnutls_certificate_allocate_credentials(ctypes.byref(self.credentials))
         check(gnutls.gnutls_init(ctypes.byref(self.session), CLIENT), "gnutls_init")
@@ -39,10 +40,10 @@ class Connection:
         if sent != len(data):
             sys.exit(f"{sent} of {len(data)} bytes were sent")
 
-    def head(self):
-        """The answer to a HEAD."""
+    def take(self, end):
+        """All until that is there."""
         answer = b""
-        while not answer.endswith(b"\r\n\r\n"):
+        while not answer.endswith(end):
             count = gnutls.gnutls_record_recv(self.session, self.buffer, ctypes.c_size_t(20000))
             if count == AGAIN:  # a ticket has come
                 continue
@@ -65,12 +66,30 @@ class Connection:
         self.sock.close()
 
 
-conn = Connection(sys.argv[1], int(sys.argv[2]))
-for number in range(ROUNDS):
-    conn.corked(number % 2 * WAIT, b"HEAD /1 HTTP/1.1\r\n", b"Host: x\r\n\r\n")
-    conn.head()
-    # More than a record has.
-    conn.corked(WAIT, b"HEAD /1 HTTP/1.1\r\n", *[b"X: " + b"x" * 6000 + b"\r\n"] * 4)
-    conn.give(b"Host: y\r\n\r\n")
-    print(conn.head().partition(b"\r\n")[0])
-conn.close()
+def cork(conn):
+    for number in range(ROUNDS):
+        conn.corked(number % 2 * WAIT, b"HEAD /1 HTTP/1.1\r\n", b"Host: x\r\n\r\n")
+        conn.take(b"\r\n\r\n")
+        # More than a record has.
+        conn.corked(WAIT, b"HEAD /1 HTTP/1.1\r\n", *[b"X: " + b"x" * 6000 + b"\r\n"] * 4)
+        conn.give(b"Host: y\r\n\r\n")
+        print(conn.take(b"\r\n\r\n").partition(b"\r\n")[0])
+    conn.close()
+
+
+def both(conns, count):
+    for number in range(count):
+        for kind, conn in conns.items():
+            line = f"{kind} {number}\n".encode()
+            conn.give(line)
+            if conn.take(b"\n") != line:
+                sys.exit("not the echo")
+
+
+tcp = Connection(socket.create_connection((sys.argv[1], int(sys.argv[2]))))
+if len(sys.argv) == 3:
+    cork(tcp)
+else:
+    local = socket.socket(socket.AF_UNIX)
+    local.connect(sys.argv[3])
+    both({"tcp": tcp, "unix": Connection(local)}, int(sys.argv[4]))

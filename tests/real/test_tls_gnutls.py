@@ -73,4 +73,11 @@ def cork(test):
                                   proxy.port])
 
 
-lib.main(cli, wget, git, cork)
+def local(test):
+    test.need("gnutls-cli")
+    port, path = tls.serve_both(test)
+    tls.check_apart(test, lambda count: [lib.PYTHON, "-B", f"{lib.HERE}/gnutls_calls.py", "127.0.0.1",
+                                         port, path, count])
+
+
+lib.main(cli, wget, git, cork, local)

@@ -199,4 +199,31 @@ def early_data(test):
         lib.oracle.differ(f"{one.name} {way}", b"".join(conn.moved[conn.pair][way]), sent)
 
 
-lib.main(server, client, files, calls, renegotiation, early_data)
+def dtls(test):
+    """Datagrams: the plaintext is told of the UDP socket that the library was given."""
+    test.need("openssl")
+    cert, key = tls.certificate(test)
+    target = lib.address(test.host, test.free_port())
+    server = test.start(["openssl", "s_server", "-dtls", "-accept", target, "-cert", cert, "-key", key],
+                        stdin=lib.subprocess.PIPE)
+    server.await_output("ACCEPT")
+    client = test.start(["openssl", "s_client", "-dtls", "-connect", target], traced=True,
+                        stdin=lib.subprocess.PIPE)
+    for one, other, line in (client, server, "asked"), (server, client, "answered"):
+        one.popen.stdin.write(line.encode() + b"\n")
+        one.popen.stdin.flush()
+        other.await_output(line)
+    client.popen.stdin.write(b"Q\n")
+    client.popen.stdin.close()
+    expect(client.wait() == 0, f"s_client: {client.told()}")
+    lib.keep_laws(lib.laws.check, client.base)
+    with open(client.capture_path, encoding="utf-8") as lines:
+        told = [event for event in map(json.loads, lines)
+                if event["type"] == "data" and event["layer"] == "plain"]
+    expect([(event["dir"], event["text"]) for event in told] ==
+           [("out", "asked\n"), ("in", "answered\n")], f"not what was said: {told}")
+    expect(all(event.get("proto") == "udp" and event.get("conn") == told[0].get("conn") for event in told),
+           f"not of its connection: {told}")
+
+
+lib.main(server, client, files, calls, renegotiation, early_data, dtls)

@@ -1,4 +1,7 @@
-"""python's ssl traced: on sockets, by urllib, by asyncio (memory BIOs), and as a server."""
+"""
+python's ssl traced: on sockets, by urllib, by asyncio (memory BIOs), as a server, and on sockets of which
+some are not captured.
+"""
 import ssl
 
 import lib
@@ -53,6 +56,41 @@ async def get(name):
 async def main():
     for name, text in await asyncio.gather(*map(get, sys.argv[2:])):
         print(name, text)
+asyncio.run(main())
+"""
+
+# Lines over TCP and over a local socket in turn, by one thread.
+BOTH = """
+import socket, ssl, sys
+context = ssl._create_unverified_context()
+conns = {}
+for kind, family, address in ("tcp", socket.AF_INET, ("127.0.0.1", int(sys.argv[1]))), \\
+        ("unix", socket.AF_UNIX, sys.argv[2]):
+    sock = socket.socket(family)
+    sock.connect(address)
+    conns[kind] = context.wrap_socket(sock)
+for number in range(int(sys.argv[3])):
+    for kind, conn in conns.items():
+        line = f"{kind} {number}\\n".encode()
+        conn.sendall(line)
+        answer = b""
+        while not answer.endswith(b"\\n"):
+            answer += conn.recv(100)
+        assert answer == line, answer
+"""
+
+BOTH_ASYNCIO = """
+import asyncio, ssl, sys
+context = ssl._create_unverified_context()
+async def main():
+    conns = {"tcp": await asyncio.open_connection("127.0.0.1", int(sys.argv[1]), ssl=context),
+             "unix": await asyncio.open_unix_connection(sys.argv[2], ssl=context, server_hostname="x")}
+    for number in range(int(sys.argv[3])):
+        for kind, (reader, writer) in conns.items():
+            line = f"{kind} {number}\\n".encode()
+            writer.write(line)
+            answer = await reader.readline()
+            assert answer == line, answer
 asyncio.run(main())
 """
 
@@ -150,4 +188,10 @@ def asyncio_server(test):
                           clean=lib.nothing)
 
 
-lib.main(blocking, locked, urllib, asyncio, asyncio_server, large)
+def local(test):
+    port, path = tls.serve_both(test)
+    for script in BOTH, BOTH_ASYNCIO:
+        tls.check_apart(test, lambda count: [PYTHON, "-c", script, port, path, count])
+
+
+lib.main(blocking, locked, urllib, asyncio, asyncio_server, local, large)

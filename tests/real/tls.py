@@ -6,6 +6,7 @@
 It ends the client's TLS, begins its own with the server, and writes down what it decrypts: that is
 what both programs have said to their TLS libraries, and what iotrace must have seen there.
 """
+import json
 import os
 import select
 import socket
@@ -53,6 +54,56 @@ def curls(test, proxy, paths, count):
         client.status = client.wait()
         expect(client.status == 0, f"curl: {client.told()}")
     return clients
+
+
+def _echo(context, listener):
+    """What comes to it over TLS goes back; one client after the other."""
+    while True:
+        client, _ = listener.accept()
+        try:
+            with client, context.wrap_socket(client, server_side=True) as conn:
+                while data := conn.recv(1000):
+                    conn.sendall(data)
+        except OSError:  # it left without a word
+            pass
+
+
+def serve_both(test):
+    """An echo over TCP and one over a local socket: a port and a path."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*certificate(test))
+    path = test.path("local")
+    listeners = socket.create_server(("127.0.0.1", 0)), socket.socket(socket.AF_UNIX)
+    listeners[1].bind(path)
+    listeners[1].listen()
+    for listener in listeners:
+        threading.Thread(target=_echo, args=[context, listener], daemon=True).start()
+    return listeners[0].getsockname()[1], path
+
+
+def check_apart(test, argv):
+    """
+    argv(count) is a client of both that says "tcp 0" and "unix 0" on a line each, and so on to `count`.
+    What it says is told of its own connection, and of none where that is not captured.
+    """
+    # With the second count the library's functions are seen inside the process at last.
+    for count in 3, 50:
+        for options in [], ["--unix"], ["--engine", "stop"]:
+            traced = test.run(argv(count), traced=True, options=options)
+            expect(traced.status == 0, f"it fails: {traced.told()}")
+            lib.keep_laws(lib.laws.check, traced.base)
+            with open(traced.capture_path, encoding="utf-8") as lines:
+                told = [event for event in map(json.loads, lines)
+                        if event["type"] == "data" and event["layer"] == "plain"]
+            for kind, proto in ("tcp", "tcp"), ("unix", "unix-stream" if "--unix" in options else None):
+                own = [event for event in told if event["text"].startswith(kind)]
+                said = "".join(f"{kind} {number}\n" for number in range(count))
+                for way in "out", "in":
+                    text = "".join(event["text"] for event in own if event["dir"] == way)
+                    expect(text == said, f"{kind} {way} {options}: {text!r}")
+                for event in own:
+                    expect(event.get("proto") == proto and bool(event.get("conn")) == bool(proto),
+                           f"{kind} {options}: told of another connection: {event}")
 
 
 class Side:
