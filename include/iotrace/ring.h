@@ -79,9 +79,11 @@
 #define FRAME_PUBLISHED 3
 
 /* A stub: one per patched site. The agent is entered with its address in rcx. */
-#define STUB_UNTRUSTED 13 /* where a traced call is made */
-#define STUB_RET       24 /* where the address behind the site's instruction stands */
-#define STUB_SIZE      40
+#define STUB_UNTRUSTED \
+	13              /* where a call begins that is to be traced: of attached processes a trap */
+#define STUB_SYSCALL 14 /* where it is made */
+#define STUB_RET     24 /* where the address behind the site's instruction stands */
+#define STUB_SIZE    40
 
 /*
  * At a probed function's entry and returns a jump leads to a stub as well, a larger one: what is saved
@@ -109,6 +111,10 @@
 #define RING_HEAD     64
 #define RING_CREDIT   192
 #define RING_DISABLED 12
+#define RING_NUMBERS  64
+
+/* System calls have smaller numbers. */
+#define RING_NUMBER_MAX 512
 
 #ifndef __ASSEMBLER__
 #include <stdatomic.h>
@@ -193,6 +199,8 @@ struct ring_control {
 	uint32_t errors;    /* EAGAIN is to be recorded, too */
 	uint32_t disabled;  /* not 0: all calls are to be traced */
 	uint64_t max_bytes; /* to be kept of one call */
+	/* Attached processes, which have no filter: a bit for each number that is to be seen. */
+	_Alignas(64) uint64_t numbers[RING_NUMBER_MAX / 64];
 	_Alignas(0x1000) uint8_t fd_state[RING_FDS];
 	/* fs bases of the threads that iotrace knows, by ring_thread_slot; 0 free, 1 was one. */
 	uint64_t threads[RING_THREADS];
@@ -278,6 +286,7 @@ _Static_assert(__builtin_offsetof(struct ring_frame, credit) == FRAME_CREDIT, "c
 _Static_assert(__builtin_offsetof(struct ring_header, head) == RING_HEAD, "head");
 _Static_assert(__builtin_offsetof(struct ring_header, credit) == RING_CREDIT, "credit");
 _Static_assert(__builtin_offsetof(struct ring_control, disabled) == RING_DISABLED, "disabled");
+_Static_assert(__builtin_offsetof(struct ring_control, numbers) == RING_NUMBERS, "numbers");
 _Static_assert(__builtin_offsetof(struct ring_frame, fd_state) == FRAME_GEN, "fd_state");
 _Static_assert(__builtin_offsetof(struct ring_control, fd_state) == RING_FD_STATES - RING_CONTROL,
 	       "fd_state");

@@ -94,6 +94,12 @@ void capture_set_kicked(struct capture *capture, void (*kicked)(void *ctx), void
 	capture->kicked_ctx = ctx;
 }
 
+void capture_learn(struct capture *capture, pid_t pid)
+{
+	if (capture->tap && capture->options.engine == ENGINE_TAP)
+		tap_learn(capture->tap, pid);
+}
+
 static void read_comm(struct task *task)
 {
 	char text[COMM_LEN + 1];
@@ -176,6 +182,8 @@ static bool on_enter(void *ctx, struct task *task)
 	/* It may make calls of its own in the task; then this one comes again. */
 	if (cproc_of(task)->scan_wanted && !scan_now(capture, task))
 		return false;
+	if (cproc_of(task)->tap_wanted && tapped_begin(capture, task))
+		return false;
 	wanted = handler && handler->enter(capture, task);
 	if (!wanted)
 		open_call_done(capture, task);
@@ -250,6 +258,7 @@ static void on_found(void *ctx, struct task *task)
 	emit_process(capture, task, PROCESS_FOUND, (pid_t)proc_status(task->tid, "PPid"));
 	/* Where that had to make calls in it, it is done at the next one of its own. */
 	cproc_of(task)->scan_wanted = true;
+	tapped_begin(capture, task);
 }
 
 static void on_orphan(void *ctx, struct task *task)
@@ -282,6 +291,7 @@ static void on_exec(void *ctx, struct task *task)
 	cproc->scan_wanted = task->proc->wide || task->proc->follow_all;
 	if (cproc->scan_wanted && capture->probes)
 		probes_scan(capture->probes, task);
+	cproc->tap_wanted = task->proc->attached;
 	/* It may stand for another thread now. */
 	if (cproc->pidfd >= 0)
 		close(cproc->pidfd);
@@ -307,6 +317,22 @@ static void on_exiting(void *ctx, struct task *task)
 	/* The last one takes the descriptors with it. */
 	if (cproc->exiting >= tasks)
 		table_closing(ctx, task);
+}
+
+static void on_leaving(void *ctx, struct task *task)
+{
+	struct capture *capture = ctx;
+
+	if (capture->tap)
+		tap_leave(capture->tap, task);
+}
+
+static void on_left(void *ctx, struct task *task)
+{
+	struct capture *capture = ctx;
+
+	if (capture->tap)
+		tap_left(capture->tap, task);
 }
 
 static void on_gone(void *ctx, struct task *task, int status, bool last)
@@ -385,6 +411,8 @@ const struct tracer_ops capture_ops = {
 	.orphan = on_orphan,
 	.exec = on_exec,
 	.exiting = on_exiting,
+	.leaving = on_leaving,
+	.left = on_left,
 	.gone = on_gone,
 	.unfiltered = on_unfiltered,
 	.kicked = on_kicked,

@@ -21,6 +21,7 @@ struct capture_options {
 	bool all_fds;              /* files, pipes and terminals, too */
 	bool no_tls;               /* no probes on TLS libraries */
 	const char *const *probes; /* the user's, ended by NULL; may be NULL */
+	bool no_follow;            /* children of attached processes are let go */
 	bool no_io_uring;          /* io_uring_setup fails with ENOSYS */
 	bool stack;                /* where in the program each call was made */
 	uint64_t max_bytes;        /* kept of one message; 0: all */
@@ -39,6 +40,12 @@ void capture_set_sink(struct capture *capture, struct sink *sink);
  */
 extern const struct tracer_ops capture_ops;
 int capture_set_tracer(struct capture *capture, struct tracer *tracer, const char **ret_why);
+
+/*
+ * Before a process is attached, or where one will be that is like it: looks at its code, so that it need
+ * not be stopped for so long.
+ */
+void capture_learn(struct capture *capture, pid_t pid);
 
 /* The name of the engine that is used; "stop" has the reason in *ret_why (NULL: it was asked for). */
 const char *capture_engine(const struct capture *capture, const char **ret_why);

@@ -109,14 +109,13 @@ static void lock_strictly(struct capture *capture, struct task *task)
 {
 	struct cproc *cproc = cproc_of(task);
 
-	/* Who has a filter of its own is refused strict mode by the kernel. */
-	if (cproc->sandboxed || cproc->strict_as_is)
+	/*
+	 * Who has a filter of its own is refused strict mode by the kernel. What is attached has none of ours
+	 * either, and gets the real mode, which stays when we leave.
+	 */
+	if (cproc->sandboxed || cproc->strict_as_is || task->proc->attached)
 		return;
 	capture_widen(capture, task);
-	/*
-	 * An attached process of an ordinary user may not take a filter (EACCES): it has none of ours
-	 * either, and the kernel grants it the real mode.
-	 */
 	if (!task->retry)
 		cproc->strict_as_is = tracer_strict(capture->tracer, task) != 0;
 }

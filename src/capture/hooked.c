@@ -24,7 +24,8 @@ void hooked_busy(struct capture *capture, struct task *task, unsigned int calls)
 {
 	struct cproc *cproc = cproc_of(task);
 
-	if (!capture->tap || capture->stopped || cproc->hooks_refused ||
+	/* What is attached keeps breakpoints, which can be taken out while its threads run. */
+	if (!capture->tap || capture->stopped || cproc->hooks_refused || task->proc->attached ||
 	    calls < calls_wanted(capture, CALLS_MANY))
 		return;
 	cproc->hooks_wanted = true;

@@ -435,13 +435,16 @@ void plain_closing(struct capture *capture, struct task *task, int fd, const str
 
 static bool mmap_enter(struct capture *capture, struct task *task)
 {
-	return capture->probes && (int)task->call.args[4] >= 0;
+	return (capture->probes || task->proc->told_inside) && (int)task->call.args[4] >= 0;
 }
 
 /* A library was loaded. */
 static void mmap_exit(struct capture *capture, struct task *task)
 {
-	if (task->call.ret > 0 || task->call.ret < -4095)
+	if (task->call.ret <= 0 && task->call.ret >= -4095)
+		return;
+	tapped_mapped(capture, task);
+	if (capture->probes)
 		probes_scan(capture->probes, task);
 }
 

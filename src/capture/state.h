@@ -54,6 +54,7 @@ struct cproc {
 	struct fdtable *fds;
 	int pidfd;             /* -1: not opened yet */
 	struct map sessions;   /* of TLS libraries, by their object's address: struct session */
+	bool tap_wanted;       /* attached: the agent is put in at its next call */
 	bool scan_wanted;      /* something may be mapped that is to be probed */
 	struct unwind *unwind; /* of this program, with --stack; NULL: not made yet */
 	bool executed;         /* start was told */
@@ -218,6 +219,10 @@ void sessions_done(struct capture *capture, struct cproc *cproc);
 void tapped_start(struct capture *capture);
 void tapped_stop(struct capture *capture);
 /* At the entry of a data call: has it to be made again, as it will be recorded inside from now on? */
+/* An attached process can be made to run without stops. True: the call that it is at will be made again. */
+bool tapped_begin(struct capture *capture, struct task *task);
+/* It has mapped code. */
+void tapped_mapped(struct capture *capture, struct task *task);
 bool tapped_enter(struct capture *capture, struct task *task, int fd, const struct sock *sock);
 /*
  * True where fd is nothing that is captured, in a process with the agent: it closes such ones without

@@ -59,7 +59,7 @@ static const char *why_stopped(const struct capture *capture, const struct task 
 		return "it shares its descriptors with another process";
 	if (cproc->ring)
 		return "it has an io_uring";
-	if (task->proc->attached)
+	if (task->proc->attached && !task->proc->told_inside)
 		return "it was running before";
 	if (strcmp(task->call.abi->name, "x86_64") != 0)
 		return "it is no 64-bit program";
@@ -93,6 +93,42 @@ static void explain_site(struct capture *capture, struct task *task, uint64_t re
 		 "place for a jump",
 		 task->call.ip);
 	emit_note(capture, task, text);
+}
+
+static const char *why_not_begun(const struct capture *capture, const struct cproc *cproc)
+{
+	/* They would run, alone, into the traps that they have a copy of. */
+	if (capture->options.no_follow)
+		return "its children are not followed";
+	if (cproc->ring)
+		return "it has an io_uring";
+	return cproc->fds->refs > 1 ? "it shares its descriptors with another process" : NULL;
+}
+
+/* Only who asks for it: what can go wrong there goes wrong in somebody else's server. */
+bool tapped_begin(struct capture *capture, struct task *task)
+{
+	struct cproc *cproc = cproc_of(task);
+	const char *why = "it was running before, and --engine tap was not given";
+
+	cproc->tap_wanted = false;
+	if (!capture->tap)
+		return false;
+	if (capture->options.engine == ENGINE_TAP)
+		why = why_not_begun(capture, cproc);
+	if (!why)
+		why = tap_attach(capture->tap, task);
+	/* A stopped process is one that makes no calls: at its next one. */
+	cproc->tap_wanted = why && task->at == TASK_AT_OTHER;
+	if (!cproc->tap_wanted)
+		explain(capture, task, why);
+	return task->retry;
+}
+
+void tapped_mapped(struct capture *capture, struct task *task)
+{
+	if (capture->tap && task->proc->told_inside && !tap_attach_code(capture->tap, task))
+		tracer_distrust(capture->tracer, task);
 }
 
 bool tapped_enter(struct capture *capture, struct task *task, int fd, const struct sock *sock)

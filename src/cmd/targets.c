@@ -4,6 +4,7 @@
 #include "base/map.h"
 #include "base/own.h"
 #include "base/proc.h"
+#include "capture/capture.h"
 #include "cmd/watch.h"
 
 #include <dirent.h>
@@ -17,6 +18,7 @@
 struct targets {
 	const struct target_settings *settings;
 	struct tracer *tracer;
+	struct capture *capture;
 	struct watch *watch;
 	pthread_mutex_t lock;
 	pid_t *found; /* by the watch, to be attached */
@@ -24,12 +26,14 @@ struct targets {
 	struct map refused; /* pids of that name that we may not trace: said once */
 };
 
-struct targets *targets_new(const struct target_settings *settings, struct tracer *tracer)
+struct targets *targets_new(const struct target_settings *settings, struct tracer *tracer,
+			    struct capture *capture)
 {
 	struct targets *targets = own_zalloc(sizeof(*targets));
 
 	targets->settings = settings;
 	targets->tracer = tracer;
+	targets->capture = capture;
 	pthread_mutex_init(&targets->lock, NULL);
 	return targets;
 }
@@ -113,8 +117,10 @@ void targets_explain(pid_t pid, int error)
 
 static int attach_pid(struct targets *targets, pid_t pid)
 {
-	int result = tracer_attach(targets->tracer, pid);
+	int result;
 
+	capture_learn(targets->capture, pid);
+	result = tracer_attach(targets->tracer, pid);
 	if (result)
 		targets_explain(pid, result);
 	return result ? -1 : 0;
@@ -177,9 +183,10 @@ static int attach_present(struct targets *targets)
 	while ((entry = readdir(proc))) {
 		pid_t pid = atoi(entry->d_name);
 
-		if (pid > 0 && pid != getpid() && is_named(targets, pid) &&
-		    !attach_named(targets, pid))
-			count++;
+		if (pid <= 0 || pid == getpid() || !is_named(targets, pid))
+			continue;
+		capture_learn(targets->capture, pid);
+		count += !attach_named(targets, pid);
 	}
 	closedir(proc);
 	return count;
@@ -210,6 +217,8 @@ int targets_attach(struct targets *targets)
 	}
 	if (!settings->names.count)
 		return count;
+	/* Those that come are stopped at once, and most have the same libraries as we. */
+	capture_learn(targets->capture, getpid());
 	/* First the watch, so that none falls between. */
 	targets->watch = watch_new(&settings->names, watch_found, targets, targets->tracer);
 	one = attach_present(targets);

@@ -15,8 +15,11 @@ struct target_settings {
 	struct opt_list names; /* --name */
 };
 
-/* NULL after a message: an id that is none. The settings are borrowed for its life. */
-struct targets *targets_new(const struct target_settings *settings, struct tracer *tracer);
+struct capture;
+
+/* NULL after a message: an id that is none. All are borrowed for its life. */
+struct targets *targets_new(const struct target_settings *settings, struct tracer *tracer,
+			    struct capture *capture);
 
 /*
  * Attaches what is there, and starts to watch for names. The number of processes, or -1 after a

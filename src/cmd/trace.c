@@ -359,6 +359,7 @@ static int prepare(struct trace *trace)
 		.probes = settings->probes.items,
 		.max_bytes = settings->max_bytes,
 		.explain = settings->output.verbose > 0,
+		.no_follow = settings->no_follow,
 	};
 	struct tracer_options tracer = {
 		.pin = settings->pin,
@@ -373,7 +374,8 @@ static int prepare(struct trace *trace)
 	if (choose_engine(settings->engine, &capture.engine))
 		return -1;
 	trace->capture = capture_new(&capture);
-	tracer.probes = capture_probes(trace->capture);
+	/* With the tap, code that an attached program maps has to be looked at. */
+	tracer.probes = capture_probes(trace->capture) || capture.engine == ENGINE_TAP;
 	trace->tracer = tracer_new(&capture_ops, trace->capture, &tracer, &error);
 	if (!trace->tracer)
 		return log_errno(-error, "cannot make the system call filter");
@@ -384,7 +386,7 @@ static int prepare(struct trace *trace)
 	}
 	if (check_engine(trace, capture.engine))
 		return -1;
-	trace->targets = targets_new(&settings->targets, trace->tracer);
+	trace->targets = targets_new(&settings->targets, trace->tracer, trace->capture);
 	trace->pipeline.limit = (struct tally_limit){ settings->count, on_count_reached, trace };
 	return 0;
 }

@@ -135,27 +135,49 @@ static bool leads_into(uint64_t target, uint64_t cave)
 	return target >= cave && target < cave + CAVE_SIZE;
 }
 
-bool cave_is_entered(const uint8_t *code, size_t len, uint64_t addr, uint64_t cave)
+/* Where what could be a branch whose opcode ends in front of byte i would lead. Returns how many. */
+static size_t targets_at(const uint8_t *code, size_t len, size_t i, uint64_t addr,
+			 uint64_t ret_targets[2])
 {
+	uint8_t before = code[i - 1];
+	/* call, jmp, jcc, xbegin; jmp, jcc, loop and jrcxz. */
+	bool is_far = before == 0xe8 || before == 0xe9 ||
+		      (i >= 2 && code[i - 2] == 0x0f && (before & 0xf0) == 0x80) ||
+		      (i >= 2 && code[i - 2] == 0xc7 && before == 0xf8);
+	bool is_near = before == 0xeb || (before & 0xf0) == 0x70 || (before & 0xfc) == 0xe0;
+	size_t count = 0;
 	int32_t far;
 
-	for (size_t i = 1; i < len; i++) {
-		uint8_t before = code[i - 1];
-		/* call, jmp, jcc, xbegin; jmp, jcc, loop and jrcxz. */
-		bool is_far = before == 0xe8 || before == 0xe9 ||
-			      (i >= 2 && code[i - 2] == 0x0f && (before & 0xf0) == 0x80) ||
-			      (i >= 2 && code[i - 2] == 0xc7 && before == 0xf8);
-		bool is_near = before == 0xeb || (before & 0xf0) == 0x70 || (before & 0xfc) == 0xe0;
+	if (is_near)
+		ret_targets[count++] = addr + i + 1 + (uint64_t)(int64_t)(int8_t)code[i];
+	if (!is_far || len - i < sizeof(far))
+		return count;
+	memcpy(&far, code + i, sizeof(far));
+	ret_targets[count++] = addr + i + 4 + (uint64_t)(int64_t)far;
+	return count;
+}
 
-		if (is_near && leads_into(addr + i + 1 + (uint64_t)(int64_t)(int8_t)code[i], cave))
-			return true;
-		if (!is_far || len - i < sizeof(far))
-			continue;
-		memcpy(&far, code + i, sizeof(far));
-		if (leads_into(addr + i + 4 + (uint64_t)(int64_t)far, cave))
-			return true;
-	}
+bool cave_is_entered(const uint8_t *code, size_t len, uint64_t addr, uint64_t cave)
+{
+	uint64_t targets[2];
+
+	for (size_t i = 1; i < len; i++)
+		for (size_t count = targets_at(code, len, i, addr, targets); count;)
+			if (leads_into(targets[--count], cave))
+				return true;
 	return false;
+}
+
+void cave_mark_entries(const uint8_t *code, size_t len, uint64_t addr, uint8_t *marks)
+{
+	uint64_t targets[2], offset;
+
+	for (size_t i = 1; i < len; i++)
+		for (size_t count = targets_at(code, len, i, addr, targets); count;) {
+			offset = targets[--count] - addr;
+			if (offset < len)
+				marks[offset / 8] |= (uint8_t)(1U << offset % 8);
+		}
 }
 
 void cave_fill(const struct cave *cave, uint64_t target, uint8_t *ret_code)

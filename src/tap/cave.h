@@ -35,6 +35,9 @@ size_t cave_find(const uint8_t code[2 * CAVE_AROUND], uint64_t site,
  */
 bool cave_is_entered(const uint8_t *code, size_t len, uint64_t addr, uint64_t cave);
 
+/* The same for all of it at once: a bit in `marks` for each byte that is entered so. */
+void cave_mark_entries(const uint8_t *code, size_t len, uint64_t addr, uint8_t *marks);
+
 /* The bytes for the cave: a jump to `target`, then traps for the next one to find. */
 void cave_fill(const struct cave *cave, uint64_t target, uint8_t *ret_code);
 

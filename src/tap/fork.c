@@ -21,12 +21,14 @@ static void fork_tapped(struct tap *tap, struct tapped *from, struct proc *child
 	tapped->ring->refs++;
 	tapped->ready = true;
 	tapped->refused = from->refused;
+	tapped->attached = from->attached;
 	tapped_copy_map(&tapped->fds, &from->fds);
 	tapped_copy_map(&tapped->gens, &from->gens);
 	tapped_copy_map(&tapped->sites, &from->sites);
 	tapped_copy_map(&tapped->stubs, &from->stubs);
 	tapped_copy_map(&tapped->holes, &from->holes);
 	hooks_copy(tapped, from);
+	attach_copy(tapped, from);
 	MAP_FOR_EACH(node, &from->pages) {
 		struct stub_page *page;
 		uint8_t there;

@@ -130,3 +130,35 @@ int tap_places(pid_t pid, void (*each)(void *ctx, const struct tap_place *place)
 	(void)ctx;
 	return -ENOENT;
 }
+
+void tap_learn(struct tap *tap, pid_t pid)
+{
+	(void)tap;
+	(void)pid;
+}
+
+const char *tap_attach(struct tap *tap, struct task *task)
+{
+	(void)tap;
+	(void)task;
+	return "it is for x86-64 only";
+}
+
+bool tap_attach_code(struct tap *tap, struct task *task)
+{
+	(void)tap;
+	(void)task;
+	return true;
+}
+
+void tap_leave(struct tap *tap, struct task *task)
+{
+	(void)tap;
+	(void)task;
+}
+
+void tap_left(struct tap *tap, struct task *task)
+{
+	(void)tap;
+	(void)task;
+}

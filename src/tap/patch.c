@@ -7,7 +7,8 @@
  *   cave:  eb dd | ...          a short jump to five bytes of padding nearby, which hold a long one.
  *          … e9 xx xx xx xx     Two bytes change: a trap stands there in between.
  *
- * Where neither can be had the site stays as it is, and its calls stop.
+ * Where neither can be had the site stays as it is, and its calls stop; in attached processes, where nothing
+ * else would stop them, by a breakpoint.
  */
 #include "base/own.h"
 #include "base/proc.h"
@@ -16,6 +17,7 @@
 #include "tap/pun.h"
 #include "tap/state.h"
 #include "tap/stub.h"
+#include "tracer/guard.h"
 #include "tracer/inject.h"
 #include "tracer/space_io.h"
 
@@ -59,6 +61,11 @@ static int map_page(struct tap *tap, struct tapped *tapped, struct task *task, u
 		return got < 0 && got > -4096 ? (int)got : -EEXIST;
 	page = own_zalloc(sizeof(*page));
 	page->addr = addr;
+	/* Or its end would be taken for an unused one (rescue.c), and the page is to go. */
+	if (tapped->attached) {
+		space_poke(tapped->proc, addr + PAGE - 1, "\xcc", 1);
+		page->used[sizeof(page->used) - 1] |= 0x80;
+	}
 	map_put(&tapped->pages, addr, page);
 	return 0;
 }
@@ -82,16 +89,19 @@ static int claim(struct tap *tap, struct tapped *tapped, struct task *task, uint
 	return 0;
 }
 
-static int write_stub(struct tapped *tapped, uint64_t addr, uint64_t site)
+static int write_stub(struct tap *tap, struct tapped *tapped, struct task *task, uint64_t addr,
+		      uint64_t site)
 {
 	uint8_t code[STUB_SIZE];
-	const uint64_t ret = site + 2, entry = TAP_ENTRY_AT;
+	const uint64_t ret = site + 2, entry = tapped->attached ? TAP_FILTER_AT : TAP_ENTRY_AT;
 	int result;
 
 	memcpy(code, stub_code, sizeof(stub_code));
 	memcpy(code + STUB_RET, &ret, sizeof(ret));
 	memcpy(code + STUB_ENTRY, &entry, sizeof(entry));
 	result = space_poke(tapped->proc, addr, code, sizeof(code));
+	if (!result && tapped->attached)
+		result = attach_guard_stub(tap, task, addr);
 	if (!result)
 		map_put(&tapped->stubs, addr, (void *)(uintptr_t)site);
 	return result;
@@ -146,7 +156,9 @@ static int patch_pun(struct tap *tap, struct tapped *tapped, struct task *task, 
 	if (!result)
 		result = patch_pun_place(tap, tapped, task, site, code, STUB_SIZE, &stub);
 	if (!result)
-		result = write_stub(tapped, stub, site);
+		result = write_stub(tap, tapped, task, stub, site);
+	if (!result)
+		result = guard_add_bytes(tap->tracer, task, site, jump, code, 1);
 	if (!result)
 		result = space_poke(tapped->proc, site, &jump, 1);
 	if (!result)
@@ -170,13 +182,24 @@ static bool find_mapping(pid_t pid, uint64_t addr, uint64_t *ret_start, uint64_t
 
 #define WINDOW (64U << 10)
 
+/* By what was found in the module once for all its sites. */
+static bool is_unmarked(const struct code_read *code, uint64_t hole)
+{
+	for (uint64_t at = hole - code->addr; at < hole - code->addr + CAVE_SIZE; at++)
+		if (at < code->len && code->marks[at / 8] & 1U << at % 8)
+			return false;
+	return true;
+}
+
 /* No direct branch of the module's code leads into the hole: all of it is looked through. */
 static bool is_unreached(struct tapped *tapped, uint64_t hole)
 {
-	uint8_t *code auto_free = own_alloc(WINDOW);
+	uint8_t *code auto_free = tapped->code ? NULL : own_alloc(WINDOW);
 	uint64_t start, end;
 	size_t len;
 
+	if (tapped->code)
+		return is_unmarked(tapped->code, hole);
 	if (!find_mapping(tapped->proc->pid, hole, &start, &end))
 		return false;
 	for (uint64_t at = start; at<end; at += len> 8 ? len - 8 : len) {
@@ -248,15 +271,19 @@ int patch_near_place(struct tap *tap, struct tapped *tapped, struct task *task, 
 							: result;
 }
 
-/* Through a trap, so that nobody meets one new byte and one old one. */
-static int write_short_jump(struct tapped *tapped, uint64_t site, int8_t distance)
+int patch_two_bytes(struct tap *tap, struct tapped *tapped, struct task *task, uint64_t site,
+		    const uint8_t code[2])
 {
-	const uint8_t trap = 0xcc, jump = 0xeb;
-	int result = space_poke(tapped->proc, site, &trap, 1);
+	static const uint8_t trap = 0xcc, call[] = { 0x0f, 0x05 };
+	int result = guard_add_bytes(tap->tracer, task, site, trap, call, sizeof(call));
+
 	if (!result)
-		result = space_poke(tapped->proc, site + 1, &distance, 1);
+		result = space_poke(tapped->proc, site, &trap, 1);
 	if (!result)
-		result = space_poke(tapped->proc, site, &jump, 1);
+		result = space_poke(tapped->proc, site + 1, code + 1, 1);
+	if (!result)
+		result = space_poke(tapped->proc, site, code, 1);
+	guard_remove(tap->tracer, task, site);
 	return result;
 }
 
@@ -300,6 +327,8 @@ int patch_fill_cave(struct tapped *tapped, uint64_t site, const struct cave *cav
 {
 	uint8_t jump[CAVE_ROOM_MAX];
 
+	if (tapped->attached)
+		attach_note_cave(tapped, cave);
 	cave_fill(cave, stub, jump);
 	map_put(&tapped->holes, cave->addr, (void *)(uintptr_t)site);
 	return space_poke(tapped->proc, cave->addr, jump, cave->room);
@@ -307,19 +336,44 @@ int patch_fill_cave(struct tapped *tapped, uint64_t site, const struct cave *cav
 
 static int patch_cave(struct tap *tap, struct tapped *tapped, struct task *task, uint64_t site)
 {
+	static const uint8_t call[] = { 0x0f, 0x05 };
+	uint8_t jump[] = { 0xeb, 0 };
 	struct cave cave;
 	uint64_t stub;
 	int result = patch_cave_place(tap, tapped, task, site, STUB_SIZE, &cave, &stub);
 
 	if (!result)
-		result = write_stub(tapped, stub, site);
+		result = write_stub(tap, tapped, task, stub, site);
 	if (!result)
 		result = patch_fill_cave(tapped, site, &cave, stub);
 	if (result)
 		return result;
 	/* From here on a trap at the site is ours: pull.c. */
 	map_put(&tapped->sites, site, tapped);
-	return write_short_jump(tapped, site, cave_distance(site, &cave));
+	jump[1] = (uint8_t)cave_distance(site, &cave);
+	if (!brk_catch(task, site, stub))
+		return -ENOSPC;
+	result = guard_add_bytes(tap->tracer, task, site, jump[0], call, sizeof(call));
+	return result ? result : patch_two_bytes(tap, tapped, task, site, jump);
+}
+
+static void on_trap(void *ctx, struct task *task, struct regs *regs, void *arg)
+{
+	(void)ctx;
+	(void)task;
+	(void)regs;
+	(void)arg;
+}
+
+/* A breakpoint, from which the thread goes on at the stub: one stop a call. */
+static int patch_trap(struct tap *tap, struct tapped *tapped, struct task *task, uint64_t site)
+{
+	uint64_t stub;
+	int result = patch_near_place(tap, tapped, task, site, STUB_SIZE, &stub);
+
+	if (!result)
+		result = write_stub(tap, tapped, task, stub, site);
+	return result ? result : brk_stand(tap->tracer, task, site, 0x0f, stub, on_trap, tap);
 }
 
 int patch_site(struct tap *tap, struct tapped *tapped, struct task *task, uint64_t site)
@@ -335,5 +389,7 @@ int patch_site(struct tap *tap, struct tapped *tapped, struct task *task, uint64
 	if (brk_holds(task, site, 2))
 		return -EBUSY;
 	result = patch_pun(tap, tapped, task, site, code);
-	return result ? patch_cave(tap, tapped, task, site) : 0;
+	if (result)
+		result = patch_cave(tap, tapped, task, site);
+	return result && tapped->attached ? patch_trap(tap, tapped, task, site) : result;
 }

@@ -72,7 +72,9 @@ static void from_entry(struct pull *pull)
 
 static void from_untrusted(struct pull *pull)
 {
-	if (!find_stub(pull, pull->user->rcx) && !find_stub(pull, pull->user->rcx - STUB_UNTRUSTED))
+	if (!find_stub(pull, pull->user->rcx) &&
+	    !find_stub(pull, pull->user->rcx - STUB_UNTRUSTED) &&
+	    !find_stub(pull, pull->user->rcx - STUB_SYSCALL))
 		return;
 	to_front(pull, pull->user->rax);
 	pull_finish(pull);
@@ -228,6 +230,12 @@ void pull_restore(const struct pull *pull, const struct ring_frame *frame)
 	user->r15 = frame->saved[5];
 }
 
+/* By us alone: attached processes are not to notice, and the tracer has it made again. */
+static bool is_interrupt(const struct pull *pull)
+{
+	return pull->task->interrupted && (int64_t)pull->user->rax == -EINTR;
+}
+
 /* What has become of the call. */
 enum fate { NOT_MADE, NOT_ENDED, ENDED };
 
@@ -235,7 +243,8 @@ static enum fate fate_of(const struct pull *pull, const struct ring_frame *frame
 {
 	if (frame->traced || !was_made(pull, frame))
 		return NOT_MADE;
-	if (frame->state == FRAME_CALLING && (is_restart(pull) || pull->refused))
+	if (frame->state == FRAME_CALLING &&
+	    (is_restart(pull) || pull->refused || is_interrupt(pull)))
 		return NOT_ENDED;
 	return ENDED;
 }
@@ -296,18 +305,32 @@ static void from_text(struct pull *pull)
 		from_frame(pull);
 }
 
-/* In a stub, at one of its four instructions. */
-static bool from_stub(struct pull *pull)
+/* At the trap of a call that is to be traced: it goes on from there (attach.c). */
+static bool is_at_ask(const struct pull *pull, struct stop stop)
 {
-	static const uint8_t before[] = { 0, 7, STUB_UNTRUSTED };
+	const uint64_t ip = pull->user->rip;
+	siginfo_t info = { 0 };
+
+	return stop.kind == STOP_SIGNAL && stop.code == SIGTRAP &&
+	       (brk_stands(pull->task, ip) || brk_stands(pull->task, ip - 1)) &&
+	       !ptrace(PTRACE_GETSIGINFO, pull->task->tid, 0, &info) && info.si_code > 0;
+}
+
+/* In a stub, at one of its instructions. */
+static bool from_stub(struct pull *pull, struct stop stop)
+{
+	static const uint8_t before[] = { 0, 7, STUB_UNTRUSTED, STUB_SYSCALL };
 	uint64_t ip = pull->user->rip;
 
+	if ((find_stub(pull, ip - STUB_UNTRUSTED) || find_stub(pull, ip - STUB_SYSCALL)) &&
+	    is_at_ask(pull, stop))
+		return true;
 	for (size_t i = 0; i < sizeof(before); i++)
 		if (find_stub(pull, ip - before[i])) {
 			to_front(pull, pull->user->rax);
 			return pull_finish(pull);
 		}
-	if (!find_stub(pull, ip - STUB_UNTRUSTED - LENGTH))
+	if (!find_stub(pull, ip - STUB_SYSCALL - LENGTH))
 		return false;
 	to_back(pull);
 	return pull_finish(pull);
@@ -388,8 +411,11 @@ bool pull_out(struct tap *tap, struct tapped *tapped, struct task *task, struct 
 	task->has_seen = true;
 	if (stop.kind == STOP_SIGNAL && stop.code == SIGTRAP && from_trap(&pull))
 		return true;
+	if ((pull.user->rip == TAP_WAIT_TRAP_AT || pull.user->rip == TAP_WAIT_TRAP_AT + 1) &&
+	    is_at_ask(&pull, stop))
+		return false;
 	if (!in_text(pull.user->rip)) {
-		if (!from_stub(&pull) && !pull_from_hook(&pull))
+		if (!from_stub(&pull, stop) && !pull_from_hook(&pull))
 			from_hole(&pull, stop);
 		return false;
 	}

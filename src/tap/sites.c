@@ -52,10 +52,15 @@ static void find_file(char *maps, struct tap_place *place)
 /* A stub of a system call's site. */
 static bool is_call(const uint8_t *code, size_t len, struct tap_place *place)
 {
-	static const uint64_t agent = TAP_ENTRY_AT;
+	uint64_t agent;
 
-	if (len < STUB_SIZE || memcmp(code, stub_code, sizeof(stub_code)) != 0 ||
-	    memcmp(code + STUB_ENTRY, &agent, sizeof(agent)) != 0)
+	/* There may be a trap in it. */
+	if (len < STUB_SIZE || memcmp(code, stub_code, STUB_UNTRUSTED) != 0 ||
+	    memcmp(code + STUB_SYSCALL, stub_code + STUB_SYSCALL,
+		   sizeof(stub_code) - STUB_SYSCALL) != 0)
+		return false;
+	memcpy(&agent, code + STUB_ENTRY, sizeof(agent));
+	if (agent != TAP_ENTRY_AT && agent != TAP_FILTER_AT)
 		return false;
 	memcpy(&place->site, code + STUB_RET, sizeof(place->site));
 	place->site -= 2;

@@ -29,22 +29,33 @@ struct stub_page {
 	uint8_t used[4096 / 8]; /* a bit per byte */
 };
 
+/* Code of a process that is being gone through. */
+struct code_read {
+	uint64_t addr;
+	size_t len;
+	const uint8_t *marks; /* cave_mark_entries */
+};
+
 /* A process that has the agent. */
 struct tapped {
 	struct proc *proc;
 	struct ring *ring;
-	uint32_t number;     /* ring_control.process */
-	bool refused;        /* not tapped, and not tried again */
-	bool ready;          /* the agent is in place */
-	bool recalled;       /* all calls are traced, as one of them is wanted */
-	unsigned int vforks; /* children that run in its memory */
-	struct map threads;  /* fs base → struct task */
-	struct map keys;     /* tid → fs base */
-	struct map fds;      /* descriptor → state, as in its memory */
-	struct map gens;     /* descriptor → the last number that stood for a socket */
-	struct map sites;    /* addresses that were patched, or cannot be */
-	struct map stubs;    /* by address: the site they belong to */
-	struct map holes;    /* of caves, by address: the site they belong to */
+	uint32_t number;        /* ring_control.process */
+	bool refused;           /* not tapped, and not tried again */
+	bool ready;             /* the agent is in place */
+	bool recalled;          /* all calls are traced, as one of them is wanted */
+	bool attached;          /* was running before; the agent stands for its filter: attach.c */
+	bool left;              /* … and its code is as it was */
+	struct code_read *code; /* NULL, but while all of it is gone through */
+	unsigned int vforks;    /* children that run in its memory */
+	struct map threads;     /* fs base → struct task */
+	struct map keys;        /* tid → fs base */
+	struct map fds;         /* descriptor → state, as in its memory */
+	struct map gens;        /* descriptor → the last number that stood for a socket */
+	struct map sites;       /* addresses that were patched, or cannot be */
+	struct map stubs;       /* by address: the site they belong to */
+	struct map holes;       /* of caves, by address: the site they belong to */
+	struct map fillings;    /* attached: what stood in caves, by address: struct filling */
 	struct map partials; /* by fs base: calls whose payload comes in several records; drain.c */
 	struct map pages;    /* struct stub_page */
 	struct map hooks;    /* by the address of its stub: struct hook */
@@ -78,6 +89,7 @@ struct tap {
 	struct map procs;   /* by pid: struct tapped */
 	struct map numbers; /* by number: struct tapped */
 	struct map vforked; /* by pid of a child: the parent's struct tapped */
+	struct map codes;   /* known.c: by file: struct known_code */
 	uint32_t next_number;
 	struct ring *rings;
 	pthread_mutex_t lock; /* rings: the ticker looks at them */
@@ -97,9 +109,13 @@ struct tap {
 /* tap.c */
 struct tapped *tapped_of(struct tap *tap, const struct proc *proc);
 struct tapped *tapped_new(struct tap *tap, struct proc *proc);
+/* All its calls are traced from here on. */
+void tapped_refuse(struct tapped *tapped);
 uint64_t tap_ticks(void);
 /* Tells the agent whether it is to leave all calls to us. */
 void tapped_write_disabled(struct tapped *tapped);
+/* The rings are looked at from here on, if they are not yet. */
+void tap_start_ticker(struct tap *tap);
 /* fork.c: a child that ran in its parent's memory has ended, or executed something. */
 void tapped_vfork_end(struct tap *tap, const struct proc *child);
 /* For a forked child: of maps whose values are no pointers to what one of the two has alone. */
@@ -125,6 +141,9 @@ int patch_near_place(struct tap *tap, struct tapped *tapped, struct task *task, 
 		     uint64_t size, uint64_t *ret_addr);
 int patch_cave_place(struct tap *tap, struct tapped *tapped, struct task *task, uint64_t site,
 		     uint64_t size, struct cave *ret_cave, uint64_t *ret_stub);
+/* A site's two bytes, through a trap, so that nobody meets one new byte and one old one. */
+int patch_two_bytes(struct tap *tap, struct tapped *tapped, struct task *task, uint64_t site,
+		    const uint8_t code[2]);
 /* The long jump, into the cave. */
 int patch_fill_cave(struct tapped *tapped, uint64_t site, const struct cave *cave, uint64_t stub);
 
@@ -154,6 +173,15 @@ void drain_frame(struct tap *tap, struct tapped *tapped, struct task *task,
 /* The record that was to be there will not be written. */
 void drain_fill_hole(struct ring *ring, uint64_t position, uint64_t size);
 bool drain_was_published(const struct ring *ring, uint64_t position);
+
+/* attach.c: what stands in the cave will be wanted again. */
+void attach_note_cave(struct tapped *tapped, const struct cave *cave);
+void attach_copy(struct tapped *to, const struct tapped *from);
+void attach_done(struct tapped *tapped);
+/* The process's own bytes stand at the site again. */
+void attach_restore(struct tap *tap, struct tapped *tapped, struct task *task, uint64_t site);
+/* A trap goes to the stub's, before anything leads there. 0 or -errno. */
+int attach_guard_stub(struct tap *tap, struct task *task, uint64_t stub);
 
 /* pull.c: true if the task's signal was the agent's own fault, which was put right. */
 bool pull_out(struct tap *tap, struct tapped *tapped, struct task *task, struct stop stop);

@@ -4,6 +4,7 @@
 #include "base/own.h"
 #include "base/proc.h"
 #include "tap/agent_blob.h"
+#include "tap/known.h"
 #include "tap/state.h"
 #include "tracer/space_io.h"
 
@@ -111,10 +112,12 @@ static void *ticker_main(void *ctx)
 	return NULL;
 }
 
-static void start_ticker(struct tap *tap)
+void tap_start_ticker(struct tap *tap)
 {
 	sigset_t all, before;
 
+	if (tap->ticker)
+		return;
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	pthread_create(&tap->ticker, NULL, ticker_main, tap);
@@ -162,6 +165,7 @@ static void tapped_free(struct tap *tap, struct tapped *tapped)
 	map_done(&tapped->holes);
 	map_done(&tapped->pages);
 	hooks_done(tapped);
+	attach_done(tapped);
 	free(tapped);
 }
 
@@ -179,6 +183,7 @@ void tap_free(struct tap *tap)
 	map_done(&tap->vforked);
 	pthread_mutex_destroy(&tap->lock);
 	hooks_free(tap);
+	known_free(tap);
 	free(tap);
 }
 
@@ -201,8 +206,9 @@ struct tapped *tapped_new(struct tap *tap, struct proc *proc)
 /* Of a process that the stop engine has by its filter alone, in 64-bit code. */
 static bool may_be_tapped(const struct task *task)
 {
-	return !task->proc->attached && !task->proc->follow_all && task->proc->wide &&
-	       !strcmp(task->call.abi->name, "x86_64") && !space_is_shared(task->proc);
+	return task->proc->told_inside == task->proc->attached && !task->proc->follow_all &&
+	       task->proc->wide && !strcmp(task->call.abi->name, "x86_64") &&
+	       !space_is_shared(task->proc);
 }
 
 bool tap_site(struct tap *tap, struct task *task, bool begin)
@@ -220,11 +226,10 @@ bool tap_site(struct tap *tap, struct task *task, bool begin)
 		tapped->refused = true;
 		return task->retry;
 	}
-	if (!tap->ticker)
-		start_ticker(tap);
+	tap_start_ticker(tap);
 	thread_register(tapped, task);
 	/* A call that the agent has left to us comes from its site's stub. */
-	if (!map_get(&tapped->sites, site) && !map_get(&tapped->stubs, site - STUB_UNTRUSTED)) {
+	if (!map_get(&tapped->sites, site) && !map_get(&tapped->stubs, site - STUB_SYSCALL)) {
 		bool good = !patch_site(tap, tapped, task, site);
 
 		map_put(&tapped->sites, site, tapped);
@@ -292,7 +297,7 @@ void tapped_write_disabled(struct tapped *tapped)
 		space_poke(tapped->proc, RING_CONTROL + RING_DISABLED, &disabled, sizeof(disabled));
 }
 
-static void refuse(struct tapped *tapped)
+void tapped_refuse(struct tapped *tapped)
 {
 	tapped->refused = true;
 	tapped_write_disabled(tapped);
@@ -302,7 +307,7 @@ void tap_refuse(struct tap *tap, struct proc *proc)
 {
 	struct tapped *tapped = tapped_of(tap, proc);
 
-	refuse(tapped ? tapped : tapped_new(tap, proc));
+	tapped_refuse(tapped ? tapped : tapped_new(tap, proc));
 }
 
 void tap_recall(struct tap *tap, struct proc *proc, bool recalled)

@@ -65,6 +65,27 @@ void tap_free(struct tap *tap);
  */
 bool tap_site(struct tap *tap, struct task *task, bool begin);
 
+/* Before a process is attached: reads its code, so that it need not be stopped for so long. */
+void tap_learn(struct tap *tap, pid_t pid);
+
+/*
+ * An attached process, stopped by us (TASK_AT_ANY) or TASK_AT_ENTRY, whose call is made again then: the agent is put into it, and stands for the filter that it
+ * has not; each of its system call instructions that can be meant leads there. NULL, and it is no longer
+ * stopped at its calls (tracer_trust); or why it stays as it is.
+ */
+const char *tap_attach(struct tap *tap, struct task *task);
+
+/*
+ * More of its code was mapped, by a call that the task is at the exit of, or made executable. False where it
+ * cannot be followed that way: then it is to be stopped at its calls.
+ */
+bool tap_attach_code(struct tap *tap, struct task *task);
+
+/* It is to be let go: its code is as it was, and the stopped task stands there. */
+void tap_leave(struct tap *tap, struct task *task);
+/* … and that is its last one: nothing of ours stays mapped. */
+void tap_left(struct tap *tap, struct task *task);
+
 /* A function with breakpoints at its entry and its returns, whose calls can be seen inside. */
 struct tap_function {
 	uint64_t addr, size;

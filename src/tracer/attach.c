@@ -140,6 +140,12 @@ int task_detach(struct tracer *tracer, struct task *task, int sig)
 	return result;
 }
 
+void tracer_trust(struct proc *proc)
+{
+	proc->wide = proc->told_inside = true;
+	proc->follow_all = false;
+}
+
 void tracer_detach(struct tracer *tracer)
 {
 	tracer->detach_by = clock_monotonic() + DETACH_NS;
@@ -206,20 +212,20 @@ static bool signal_is_pending(pid_t tid)
 	       ~signal_set(text, "SigBlk:");
 }
 
-void attach_undo_interrupt(struct task *task)
+bool attach_undo_interrupt(struct task *task)
 {
 	struct regs regs;
 	uint64_t nr;
 
 	if (!task->interrupted)
-		return;
+		return false;
 	task->interrupted = false;
 	if (regs_get(task->tid, &regs))
-		return;
+		return false;
 	nr = regs_call_nr(&regs);
 	if (regs_ret(&regs) != -EINTR || (int64_t)nr < 0 || !ends_with_eintr(regs_abi(&regs), nr) ||
 	    signal_is_pending(task->tid))
-		return;
+		return false;
 	regs_rewind(&regs, nr);
-	regs_set(task->tid, &regs);
+	return !regs_set(task->tid, &regs);
 }

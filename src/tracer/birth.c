@@ -4,6 +4,7 @@
 #include "base/own.h"
 #include "base/proc.h"
 #include "tracer/engine.h"
+#include "tracer/guard.h"
 #include "tracer/mem.h"
 #include "tracer/space.h"
 
@@ -67,7 +68,7 @@ int first_stop(struct tracer *tracer, struct task *task, int status)
 	return task_resume(tracer, task, 0);
 }
 
-static void inherit(struct proc *parent, struct proc *child, uint64_t flags)
+static void inherit(struct tracer *tracer, struct proc *parent, struct proc *child, uint64_t flags)
 {
 	/* Even without breakpoints: who looks must see that it is shared. */
 	if (flags & CLONE_VM && !parent->space)
@@ -75,7 +76,10 @@ static void inherit(struct proc *parent, struct proc *child, uint64_t flags)
 	if (parent->space)
 		child->space =
 			flags & CLONE_VM ? space_get(parent->space) : space_copy(parent->space);
+	if (parent->attached && parent->space && !(flags & CLONE_VM))
+		guard_fork(tracer, parent->pid, child->pid);
 	child->wide = parent->wide;
+	child->told_inside = parent->told_inside;
 	child->attached = parent->attached;
 	child->follow_all = parent->follow_all;
 	child->widen_failed = parent->widen_failed;
@@ -92,7 +96,7 @@ static struct task *add_child(struct tracer *tracer, struct task *parent, pid_t 
 
 	child->detach = parent->detach;
 	if (!is_thread)
-		inherit(parent->proc, child->proc, flags);
+		inherit(tracer, parent->proc, child->proc, flags);
 	/* It is let go at its first stop, and nobody hears of it. */
 	if (!is_thread && child->proc->attached && tracer->options.no_follow) {
 		child->detach = true;

@@ -1,6 +1,7 @@
 #include "tracer/brk.h"
 
 #include "base/own.h"
+#include "base/proc.h"
 #include "tracer/catcher.h"
 #include "tracer/engine.h"
 #include "tracer/guard.h"
@@ -176,6 +177,8 @@ int brk_reserve(struct tracer *tracer, struct task *task, uint64_t addr)
 	space_write(space, task->proc->pid, at + ISLAND_SIZE - 1, &trap, 1);
 	island = own_zalloc(sizeof(*island));
 	island->addr = at;
+	if (!space->islands.head)
+		space->sandbox = proc_status(task->proc->pid, "Seccomp");
 	map_put(&space->islands, at, island);
 	ensure_catcher(tracer, task);
 	return reaches(at, addr) ? 0 : -ENOMEM;

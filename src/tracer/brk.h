@@ -97,6 +97,20 @@ void brk_adopt(struct task *task, uint64_t addr, uint64_t go_on, brk_hit *hit, v
 	       void *arg);
 
 /*
+ * A breakpoint on a byte of ours, `orig`, that nobody reads as part of something else: from there the
+ * thread goes on at `go_on`. Behind a brk_reserve, or a SIGKILL of iotrace can end an attached process. 0 or
+ * -errno.
+ */
+int brk_stand(struct tracer *tracer, struct task *task, uint64_t addr, uint8_t orig, uint64_t go_on,
+	      brk_hit *hit, void *ctx);
+
+/*
+ * Where the guardian (guard.h) will put a trap at addr for a moment: who runs into it when iotrace is gone
+ * goes on at `go_on`. False: too many are known.
+ */
+bool brk_catch(struct task *task, uint64_t addr, uint64_t go_on);
+
+/*
  * Carries out an instruction that stands at addr and has an effect that we know, or is a return, for a
  * task that stands in front of it.
  */

@@ -1,6 +1,7 @@
 /* Jumps that somebody puts into code in the place of breakpoints (src/tap/hook.c), and beside them. */
 #include "base/own.h"
 #include "tracer/brk.h"
+#include "tracer/catcher.h"
 #include "tracer/engine.h"
 #include "tracer/guard.h"
 #include "tracer/space.h"
@@ -91,6 +92,33 @@ void brk_adopt(struct task *task, uint64_t addr, uint64_t go_on, brk_hit *hit, v
 			     .displaced = go_on,
 			     .users = { { hit, ctx, arg } },
 			     .user_count = 1 };
+}
+
+int brk_stand(struct tracer *tracer, struct task *task, uint64_t addr, uint8_t orig, uint64_t go_on,
+	      brk_hit *hit, void *ctx)
+{
+	static const uint8_t trap = BRK_TRAP;
+	struct space *space = brk_space(task);
+	int result = guard_add(tracer, task, addr, orig);
+
+	if (result)
+		return result;
+	brk_adopt(task, addr, go_on, hit, ctx, NULL);
+	((struct brk *)map_get(&space->brks, addr))->orig = orig;
+	if (!catcher_add(space, task->proc->pid, map_get(&space->brks, addr), &orig) &&
+	    task->proc->attached) {
+		guard_remove(tracer, task, addr);
+		free(map_take(&space->brks, addr));
+		return -ENOSPC;
+	}
+	return space_write(space, task->proc->pid, addr, &trap, 1);
+}
+
+bool brk_catch(struct task *task, uint64_t addr, uint64_t go_on)
+{
+	const struct brk brk = { .addr = addr, .displaced = go_on };
+
+	return catcher_add(brk_space(task), task->proc->pid, &brk, NULL) || !task->proc->attached;
 }
 
 void brk_hold(struct task *task, uint64_t jump, size_t len)

@@ -1,4 +1,5 @@
 /* What breakpoints leave behind in a process is taken away when it is let go: our pages, our handler. */
+#include "base/proc.h"
 #include "tracer/brk.h"
 #include "tracer/catcher.h"
 #include "tracer/engine.h"
@@ -82,9 +83,13 @@ static void drop_from_island(struct tracer *tracer, struct task *task, const str
 	regs_set(task->tid, regs);
 }
 
+/* A sandbox that it has entered since could end it for our calls: then our pages stay. */
 bool brk_has_islands(const struct task *task)
 {
-	return task->proc->space && task->proc->space->refs == 1 && task->proc->space->islands.head;
+	const struct space *space = task->proc->space;
+
+	return space && space->refs == 1 && space->islands.head &&
+	       proc_status(task->tid, "Seccomp") == space->sandbox;
 }
 
 void brk_drop_islands(struct tracer *tracer, struct task *task)

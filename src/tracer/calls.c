@@ -196,6 +196,11 @@ int on_seccomp(struct tracer *tracer, struct task *task, struct stop stop)
 	return task_resume(tracer, task, 0);
 }
 
+void tracer_ask(struct task *task)
+{
+	task->asked = true;
+}
+
 bool task_has_pending(pid_t tid, int sig)
 {
 	char text[4096];
@@ -226,16 +231,22 @@ int on_syscall(struct tracer *tracer, struct task *task, struct stop stop)
 		return result;
 	if (info.op == PTRACE_SYSCALL_INFO_EXIT) {
 		task->entry_told = false;
-		if (task->in_call && was_trapped(task, info.exit.rval))
+		/* No other stop comes of the interrupt that has ended it (ptrace_stop of kernel/signal.c). */
+		if (attach_undo_interrupt(task))
+			call_drop(tracer, task);
+		else if (task->in_call && was_trapped(task, info.exit.rval))
 			call_drop(tracer, task);
 		else if (task->in_call)
 			call_exit(tracer, task, info.exit.rval);
-	} else if (info.op == PTRACE_SYSCALL_INFO_ENTRY && task->proc->follow_all &&
-		   !task->detach) {
+	} else if (info.op == PTRACE_SYSCALL_INFO_ENTRY &&
+		   (task->asked || task->proc->follow_all) && !task->detach) {
 		task->entry_told = true;
+		task->asked = false;
 		if (fill_call(tracer, task, &info, info.entry.nr,
 			      (const uint64_t *)info.entry.args))
 			call_enter(tracer, task);
+		/* It will be made again. */
+		task->asked = task->retry && task->proc->told_inside;
 	}
 	return task_resume(tracer, task, 0);
 }

@@ -224,7 +224,7 @@ static void copy_insn(const struct brk *brk, const uint8_t *code, uint8_t copy[C
 	}
 }
 
-void catcher_add(struct space *space, pid_t pid, const struct brk *brk, const uint8_t *code)
+bool catcher_add(struct space *space, pid_t pid, const struct brk *brk, const uint8_t *code)
 {
 	uint8_t copy[COPY_SIZE] = { 0 };
 	struct entry entry = { brk->addr, brk->displaced };
@@ -235,16 +235,18 @@ void catcher_add(struct space *space, pid_t pid, const struct brk *brk, const ui
 		number = map_count(&space->caught) + 1;
 	/* The last entry is the end. */
 	if (!space->catcher || number >= ENTRIES)
-		return;
+		return false;
 	if (!entry.copy) {
 		entry.copy = space->catcher + COPIES + number * COPY_SIZE;
 		copy_insn(brk, code, copy);
 		if (space_write(space, pid, entry.copy, copy, sizeof(copy)))
-			return;
+			return false;
 	}
-	if (!space_write(space, pid, space->catcher + TABLE + (number - 1) * sizeof(entry), &entry,
-			 sizeof(entry)))
-		map_put(&space->caught, brk->addr, (void *)(uintptr_t)number);
+	if (space_write(space, pid, space->catcher + TABLE + (number - 1) * sizeof(entry), &entry,
+			sizeof(entry)))
+		return false;
+	map_put(&space->caught, brk->addr, (void *)(uintptr_t)number);
+	return true;
 }
 
 void catcher_remove(struct inject *in, struct space *space)

@@ -18,8 +18,11 @@
  */
 void catcher_ensure(struct tracer *tracer, struct task *task);
 
-/* Tells it of a breakpoint that is about to be planted; code is what it stands for. */
-void catcher_add(struct space *space, pid_t pid, const struct brk *brk, const uint8_t *code);
+/*
+ * Tells it of a breakpoint that is about to be planted; code is what it stands for. False: it is not there, or
+ * knows of too many.
+ */
+bool catcher_add(struct space *space, pid_t pid, const struct brk *brk, const uint8_t *code);
 
 /* The program's own disposition again, and our pages gone. */
 void catcher_remove(struct inject *in, struct space *space);

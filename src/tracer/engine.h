@@ -134,8 +134,8 @@ void adopt_parked(struct tracer *tracer);
 int task_detach(struct tracer *tracer, struct task *task, int sig);
 /* Makes it stop; a call that fails by that is made again. */
 void task_interrupt(struct task *task);
-/* At a stop that our PTRACE_INTERRUPT made: the program is not to notice. */
-void attach_undo_interrupt(struct task *task);
+/* At a stop that our PTRACE_INTERRUPT made: the program is not to notice. True: its call is made again. */
+bool attach_undo_interrupt(struct task *task);
 bool detach_is_overdue(const struct tracer *tracer);
 
 /* brk.c: the task's memory, with its breakpoints. */
@@ -156,7 +156,7 @@ void brk_arrived(struct task *task);
 void brk_lift_all(struct tracer *tracer, struct task *task);
 /* brk_leave.c: a stopped task is to be detached: false if it has to go on to another stop first. */
 bool brk_may_leave(struct tracer *tracer, struct task *task);
-/* The last of its process's threads leaves: our pages go. It must not be about to get a signal. */
+/* The last of its process's threads leaves: our pages can go. It must not be about to get a signal. */
 bool brk_has_islands(const struct task *task);
 void brk_drop_islands(struct tracer *tracer, struct task *task);
 

@@ -23,7 +23,9 @@
 /* Shared with the guardian: what is planted. A slot is free if its pid is 0. */
 struct planted {
 	_Atomic int32_t pid;
-	uint8_t orig;
+	uint8_t now; /* what stands there if it is ours */
+	uint8_t orig[2];
+	uint8_t len;
 	uint64_t addr;
 };
 
@@ -38,9 +40,10 @@ struct shared {
 
 struct guard {
 	struct shared *shared;
+	size_t top; /* slots from here on were never used */
 	int socket; /* to the guardian: /proc/PID/mem of each process, with its id */
 	pid_t pid;
-	struct map known; /* pids whose memory it has */
+	struct map known; /* pids whose memory it has: the guard; had, before an exec: else */
 };
 
 /* The guardian's own view. */
@@ -50,13 +53,20 @@ struct memory {
 };
 
 /* Something else may be mapped there by now: then there is no trap. */
-static void put_byte_back(int fd, const struct planted *planted)
+static void put_code_back(int fd, const struct planted *planted)
 {
 	off_t at = (off_t)planted->addr;
+	const uint8_t trap = 0xcc;
 	uint8_t there;
 
-	if (pread(fd, &there, 1, at) == 1 && there == 0xcc)
-		(void)!pwrite(fd, &planted->orig, 1, at);
+	if (pread(fd, &there, 1, at) != 1 || there != planted->now)
+		return;
+	/* Threads run: who comes by in between is caught (catcher.h). */
+	if (planted->len > 1) {
+		(void)!pwrite(fd, &trap, 1, at);
+		(void)!pwrite(fd, planted->orig + 1, 1, at + 1);
+	}
+	(void)!pwrite(fd, planted->orig, 1, at);
 }
 
 static void put_back(const struct planted *slots, const struct memory *memories, size_t count)
@@ -66,7 +76,7 @@ static void put_back(const struct planted *slots, const struct memory *memories,
 
 		for (size_t j = 0; pid && j < count; j++)
 			if (memories[j].pid == pid)
-				put_byte_back(memories[j].fd, &slots[i]);
+				put_code_back(memories[j].fd, &slots[i]);
 	}
 }
 
@@ -179,7 +189,7 @@ static int start(struct guard *guard)
 	return status ? -EAGAIN : 0;
 }
 
-static int send_memory(struct guard *guard, pid_t pid)
+static int send_memory(struct guard *guard, pid_t pid, bool again)
 {
 	union {
 		struct cmsghdr head;
@@ -201,13 +211,18 @@ static int send_memory(struct guard *guard, pid_t pid)
 	if (fd < 0)
 		return -errno;
 	/* It is locked for as long as the guardian has it (guard_await). */
-	if (flock(fd, LOCK_EX | LOCK_NB) && errno == EWOULDBLOCK)
+	if (!again && flock(fd, LOCK_EX | LOCK_NB) && errno == EWOULDBLOCK)
 		return -EBUSY;
 	cmsg->cmsg_level = SOL_SOCKET;
 	cmsg->cmsg_type = SCM_RIGHTS;
 	cmsg->cmsg_len = CMSG_LEN(sizeof(int));
 	memcpy(CMSG_DATA(cmsg), &fd, sizeof(int));
-	return sendmsg(guard->socket, &message, MSG_NOSIGNAL) < 0 ? -errno : 0;
+	if (sendmsg(guard->socket, &message, MSG_NOSIGNAL) < 0)
+		return -errno;
+	/* What it had before holds the lock until it takes this one in. */
+	if (again)
+		flock(fd, LOCK_EX);
+	return 0;
 }
 
 /* By somebody who lives: the guardian of one who does not must have its turn. */
@@ -258,15 +273,22 @@ static int ensure(struct tracer *tracer, pid_t pid)
 	}
 	if (guard->socket < 0)
 		return -EAGAIN;
-	if (map_get(&guard->known, (uint64_t)pid))
+	if (map_get(&guard->known, (uint64_t)pid) == guard)
 		return 0;
-	result = send_memory(guard, pid);
+	result = send_memory(guard, pid, map_get(&guard->known, (uint64_t)pid));
 	if (!result)
 		map_put(&guard->known, (uint64_t)pid, guard);
 	return result;
 }
 
-int guard_add(struct tracer *tracer, struct task *task, uint64_t addr, uint8_t orig)
+static void take_slot(struct guard *guard, size_t slot)
+{
+	if (slot >= guard->top)
+		guard->top = slot + 1;
+}
+
+int guard_add_bytes(struct tracer *tracer, struct task *task, uint64_t addr, uint8_t now,
+		    const uint8_t *orig, size_t len)
 {
 	pid_t pid = task->proc->pid;
 	struct planted *slots;
@@ -281,12 +303,51 @@ int guard_add(struct tracer *tracer, struct task *task, uint64_t addr, uint8_t o
 	for (size_t i = 0; i < SLOTS; i++) {
 		if (atomic_load(&slots[i].pid))
 			continue;
+		take_slot(tracer->guard, i);
 		slots[i].addr = addr;
-		slots[i].orig = orig;
+		slots[i].now = now;
+		slots[i].len = (uint8_t)len;
+		memcpy(slots[i].orig, orig, len);
 		atomic_store(&slots[i].pid, pid);
 		return 0;
 	}
 	return -ENOSPC;
+}
+
+int guard_add(struct tracer *tracer, struct task *task, uint64_t addr, uint8_t orig)
+{
+	return guard_add_bytes(tracer, task, addr, 0xcc, &orig, 1);
+}
+
+/* The next free slot from *at on; false: there is none. */
+static bool find_free(const struct planted *slots, size_t *at)
+{
+	while (*at < SLOTS && atomic_load(&slots[*at].pid))
+		(*at)++;
+	return *at < SLOTS;
+}
+
+void guard_fork(struct tracer *tracer, pid_t parent, pid_t child)
+{
+	struct guard *guard = tracer->guard;
+	struct planted *slots;
+	size_t to = 0;
+
+	if (!guard || map_get(&guard->known, (uint64_t)parent) != guard || ensure(tracer, child))
+		return;
+	slots = guard->shared->slots;
+	for (size_t from = 0, top = guard->top; from < top; from++) {
+		if (atomic_load(&slots[from].pid) != parent)
+			continue;
+		if (!find_free(slots, &to))
+			return;
+		take_slot(guard, to);
+		slots[to].now = slots[from].now;
+		slots[to].len = slots[from].len;
+		slots[to].addr = slots[from].addr;
+		memcpy(slots[to].orig, slots[from].orig, sizeof(slots[to].orig));
+		atomic_store(&slots[to].pid, child);
+	}
 }
 
 int guard_rescue(struct tracer *tracer, pid_t pid, struct rescue **ret_rescue)
@@ -298,25 +359,46 @@ int guard_rescue(struct tracer *tracer, pid_t pid, struct rescue **ret_rescue)
 	return result;
 }
 
-void guard_remove(struct tracer *tracer, struct task *task, uint64_t addr)
+void guard_remove_bytes(struct tracer *tracer, struct task *task, uint64_t addr, uint8_t now)
 {
 	struct guard *guard = tracer->guard;
 	struct planted *slots = guard && guard->shared ? guard->shared->slots : NULL;
 
-	for (size_t i = 0; slots && i < SLOTS; i++)
-		if (atomic_load(&slots[i].pid) == task->proc->pid && slots[i].addr == addr)
+	for (size_t i = 0; slots && i < guard->top; i++)
+		if (atomic_load(&slots[i].pid) == task->proc->pid && slots[i].addr == addr &&
+		    slots[i].now == now)
 			atomic_store(&slots[i].pid, 0);
+}
+
+void guard_remove(struct tracer *tracer, struct task *task, uint64_t addr)
+{
+	guard_remove_bytes(tracer, task, addr, 0xcc);
+}
+
+static void forget_planted(struct guard *guard, pid_t pid)
+{
+	for (size_t i = 0; i < guard->top; i++)
+		if (atomic_load(&guard->shared->slots[i].pid) == pid)
+			atomic_store(&guard->shared->slots[i].pid, 0);
 }
 
 void guard_forget(struct tracer *tracer, pid_t pid)
 {
 	struct guard *guard = tracer->guard;
 
-	if (!guard || !map_take(&guard->known, (uint64_t)pid))
+	if (guard && map_take(&guard->known, (uint64_t)pid))
+		forget_planted(guard, pid);
+}
+
+void guard_exec(struct tracer *tracer, pid_t pid)
+{
+	struct guard *guard = tracer->guard;
+
+	if (!guard || !map_get(&guard->known, (uint64_t)pid))
 		return;
-	for (size_t i = 0; i < SLOTS; i++)
-		if (atomic_load(&guard->shared->slots[i].pid) == pid)
-			atomic_store(&guard->shared->slots[i].pid, 0);
+	forget_planted(guard, pid);
+	/* It has the memory of before, and the lock with that. */
+	map_put(&guard->known, (uint64_t)pid, guard->shared);
 }
 
 void guard_stop(struct tracer *tracer)

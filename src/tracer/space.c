@@ -74,6 +74,7 @@ struct space *space_copy(const struct space *space)
 	}
 	copy->catcher = space->catcher;
 	copy->catcher_refused = space->catcher_refused;
+	copy->sandbox = space->sandbox;
 	MAP_FOR_EACH(number, &space->caught)
 		map_put(&copy->caught, map_key(number), map_value(number));
 	return copy;

@@ -50,6 +50,8 @@ struct task {
 	bool entry_told;   /* by a syscall-entry-stop; a seccomp-stop of the same call follows */
 	bool interrupted;  /* by our PTRACE_INTERRUPT */
 	bool detach;       /* to be let go at its next stop */
+	bool inside_call;  /* stopped in the kernel, in the middle of a call or in front of it */
+	bool asked;        /* in front of a call that is to be told (tracer_ask) */
 	uint64_t untraced; /* clone flags that were changed in the call, 0: none */
 	bool retry;        /* the call it stopped at will be made again */
 	enum task_at at;
@@ -64,6 +66,7 @@ struct proc {
 	struct space *space; /* its memory, where we have changed it; NULL: we have not */
 	bool attached;       /* was running before us: no filter, and it is let go again */
 	bool wide;           /* the wide filter is in place, for all its threads */
+	bool told_inside;    /* attached: code of ours inside stands for that filter */
 	bool follow_all;     /* stopped at every call, as its filter cannot be had */
 	bool widen_failed;   /* … and will not be tried again */
 	bool widen_wanted;   /* take the wide filter at the next chance */

@@ -59,17 +59,22 @@ int task_restart(struct task *task, int request, int sig)
 
 int task_resume(struct tracer *tracer, struct task *task, int sig)
 {
-	bool exit_wanted = task->in_call || task->proc->follow_all;
+	bool exit_wanted = task->in_call || task->asked || task->proc->follow_all;
 
+	if (task->detach)
+		tracer->ops->leaving(tracer->ctx, task);
 	if (task->detach && !brk_may_leave(tracer, task))
 		return task_restart(task, PTRACE_CONT, sig);
 	if (task->detach && !task->next && !task->prev && brk_has_islands(task)) {
-		/* A signal that is to be delivered would be lost by running on. */
-		if (sig) {
+		/* Calls can be made neither there, nor where a signal would be lost by it. */
+		if (sig || task->inside_call) {
 			task_restart(task, PTRACE_CONT, sig);
 			task_interrupt(task);
 			return 0;
 		}
+		task->at = TASK_AT_ANY;
+		tracer->ops->left(tracer->ctx, task);
+		task->at = TASK_AT_OTHER;
 		brk_drop_islands(tracer, task);
 	}
 	if (task->detach)
@@ -121,7 +126,12 @@ static int on_exec(struct tracer *tracer, struct task *task, struct stop stop)
 	former->stopped = true;
 	space_put(proc->space);
 	proc->space = NULL;
-	guard_forget(tracer, proc->pid);
+	guard_exec(tracer, proc->pid);
+	/* What stood for a filter is no more. */
+	if (proc->told_inside) {
+		proc->told_inside = proc->wide = false;
+		proc->follow_all = true;
+	}
 	if (leader == tracer->main_pid && !tracer->main_executed) {
 		tracer->main_executed = true;
 		tracer->no_new_privs = proc_status(leader, "NoNewPrivs") == 1;
@@ -183,6 +193,23 @@ static void on_gone(struct tracer *tracer, pid_t tid, int status)
 		task_forget(tracer, task, status);
 }
 
+static bool is_inside_call(struct task *task, struct stop stop)
+{
+	switch (stop.kind) {
+	case STOP_FORK:
+	case STOP_VFORK:
+	case STOP_CLONE:
+	case STOP_VFORK_DONE:
+	case STOP_EXEC:
+	case STOP_SECCOMP:
+		return true;
+	case STOP_SYSCALL:
+		return task->detach && call_is_entered(task);
+	default:
+		return false;
+	}
+}
+
 static void dispatch(struct tracer *tracer, struct wait_item item)
 {
 	struct task *task = tracer_find_task(tracer, item.tid);
@@ -197,6 +224,10 @@ static void dispatch(struct tracer *tracer, struct wait_item item)
 	} else {
 		/* -ESRCH: it was killed while we looked at it; its end is on the way. */
 		task->stopped = true;
+		task->inside_call = is_inside_call(task, stop);
+		/* Whoever is stopped otherwise is back in front of the breakpoint. */
+		if (stop.kind != STOP_SYSCALL)
+			task->asked = false;
 		if (tracer->ops->before(tracer->ctx, task, stop))
 			task_resume(tracer, task, 0);
 		else
@@ -291,6 +322,11 @@ void tracer_free(struct tracer *tracer)
 		close(tracer->spawn_pipe);
 	free(tracer->queue.items);
 	free(tracer);
+}
+
+bool tracer_wants(const struct tracer *tracer, const struct sys_row *row)
+{
+	return tracer->wanted & FILTER_WANT(row->when);
 }
 
 int tracer_main_status(const struct tracer *tracer)

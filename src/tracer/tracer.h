@@ -45,6 +45,10 @@ struct tracer_ops {
 	void (*exec)(void *ctx, struct task *task);
 	/* It is about to end: its memory is still there. */
 	void (*exiting)(void *ctx, struct task *task);
+	/* An attached one is about to be let go: as often as it stops until then, at any stop. */
+	void (*leaving)(void *ctx, struct task *task);
+	/* It is the last of its process, at a stop where calls can be made in it from a perch. */
+	void (*left)(void *ctx, struct task *task);
 	/* It is gone. last: the process is, too, with wait status `status`; -1: it was let go. */
 	void (*gone)(void *ctx, struct task *task, int status, bool last);
 	/* Calls of this process can't be traced by a filter; it is stopped at each of them. */
@@ -174,6 +178,18 @@ void tracer_widen_other(struct tracer *tracer, struct proc *proc);
  * false. 0, or a negative errno value: then the call is made as it is, and entered once more.
  */
 int tracer_strict(struct tracer *tracer, struct task *task);
+
+/* True if calls of that row are to be seen in a process that owns sockets. */
+bool tracer_wants(const struct tracer *tracer, const struct sys_row *row);
+
+/*
+ * An attached process runs from here on without being stopped at its calls, until it executes something:
+ * code inside runs into a breakpoint in front of each that is wanted, whose handler calls tracer_ask.
+ */
+void tracer_trust(struct proc *proc);
+
+/* The call in front of which the task stands is told, as if a filter had stopped it. */
+void tracer_ask(struct task *task);
 
 /*
  * From here on the process's filters cannot be relied on (another one answers before ours): it is

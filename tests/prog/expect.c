@@ -43,12 +43,17 @@ static void emit(const char *head, const char *format, va_list args)
 {
 	char line[LINE_ROOM];
 	size_t len = strlen(head);
+	ssize_t n;
 
 	memcpy(line, head, len);
 	len = append(line, len, format, args);
 	line[len++] = '}';
 	line[len++] = '\n';
-	if (write(output(), line, len) != (ssize_t)len)
+	/* A signal that the program asks for can come while nobody reads. */
+	do
+		n = write(output(), line, len);
+	while (n < 0 && errno == EINTR);
+	if (n != (ssize_t)len)
 		failed(__FILE__, __LINE__, "the line is written");
 }
 

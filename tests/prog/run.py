@@ -475,7 +475,8 @@ def attached_view(wanted, events):
 
 def is_tapped(arguments):
     """Calls can be recorded inside the program; says why not."""
-    if arguments.attach or arguments.i386 or arguments.deny or arguments.engine == "stop":
+    if (arguments.attach and arguments.engine != "tap" or arguments.i386 or arguments.deny or
+            arguments.engine == "stop"):
         return False
     done = subprocess.run([os.environ["IOTRACE"], "--engine", "tap", "-o", "/dev/null", "--", "true"],
                           capture_output=True, check=False)

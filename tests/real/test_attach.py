@@ -204,5 +204,54 @@ def stopped(test):
     finish(server)
 
 
+# Large, so that it is often met in fork; with a library that is probed. A child too many is nobody's.
+FORKS = """
+import os, ssl
+memory = bytearray(100_000_000)
+print("begins", flush=True)
+while True:
+    child = os.fork()
+    if not child:
+        os._exit(0)
+    assert os.waitpid(-1, 0) == (child, 0)
+"""
+
+# What a stop interrupts, and is not made again by the kernel (signal(7)); Python's own would do that.
+BLOCKS = """
+import ctypes, select
+libc = ctypes.CDLL(None, use_errno=True)
+poll, event = select.epoll(), ctypes.create_string_buffer(64)
+while True:
+    result = libc.epoll_wait(poll.fileno(), event, 1, 100)
+    print("error" if result else "round", ctypes.get_errno(), flush=True)
+"""
+
+
+def unnoticed(test, script, turns, pause):
+    """It goes on as it does alone, wherever it is when it is let go."""
+    process = test.start([PYTHON, "-u", "-c", script])
+    process.await_output(r"begins|round")
+    pid = process.popen.pid
+    before = own_code(pid)
+    for turn in range(turns):
+        attached = Attached(test, [pid], f"unnoticed-{turn}")
+        lib.time.sleep(pause * (turn + 1) / turns)  # any moment
+        attached.detach()
+        lib.time.sleep(pause / 10)
+        expect(not process.ended(0), f"it has ended: {process.told()}")
+        expect(tracer_of(pid) == 0, "it is traced still")
+        check_left(pid, before)
+    expect("error" not in process.told(), process.told()[-300:])
+    process.stop(signal.SIGKILL)
+
+
+def forks(test):
+    unnoticed(test, FORKS, 2 * CYCLES, 0.2)
+
+
+def blocks(test):
+    unnoticed(test, BLOCKS, min(CYCLES, 20), 0.5)
+
+
 if __name__ == "__main__":
-    lib.main(nginx, redis, go, node, postgres, asyncio, stopped, storm)
+    lib.main(nginx, redis, go, node, postgres, asyncio, stopped, storm, forks, blocks)

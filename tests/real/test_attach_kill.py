@@ -3,6 +3,7 @@ import random
 import signal
 import time
 
+import attach
 import lib
 from attach import Load, check_code, executable, pids_of, tasks_of, tracer_of
 from lib import BUILT, HERE, IOTRACE, PYTHON, SCALE, expect
@@ -63,7 +64,7 @@ def check_again(pids):
     until = time.monotonic() + lib.PATIENCE
     while True:
         try:
-            return [check_code(pid) for pid in pids]
+            return [check_code(pid, killed=True) for pid in pids]
         except lib.Failure:
             if time.monotonic() > until:
                 raise
@@ -98,7 +99,8 @@ def name_of(pid):
 
 
 def trace(test, pids, name):
-    return test.begin([IOTRACE, "-o", f"{test.path(name)}.jsonl", "-p", ",".join(map(str, pids))])
+    return test.begin([IOTRACE, *attach.OPTIONS, "-o", f"{test.path(name)}.jsonl", "-p",
+                       ",".join(map(str, pids))])
 
 
 def kill_on_perch(test, pids):

@@ -186,14 +186,16 @@ INLINE void append(struct ring_frame *frame, uint64_t rest)
 	publish(frame, record, len);
 }
 
-/* More room, when the call is over. */
-INLINE void need_credit(struct ring_frame *frame, uint64_t payload)
+/* More room, when the call is over. Not 0: nobody empties the ring any more. */
+INLINE int need_credit(struct ring_frame *frame, uint64_t payload)
 {
 	if (frame->credit >= sizeof(struct ring_record) + padded(payload))
-		return;
+		return 0;
 	tap_give(frame);
 	while (take_credit(frame, payload))
-		tap_wait();
+		if (tap_wait())
+			return -1;
+	return 0;
 }
 
 /* All of a call's bytes. */
@@ -206,7 +208,8 @@ INLINE void append_all(struct ring_frame *frame)
 	if (CONTROL->max_bytes)
 		moved = min(moved, CONTROL->max_bytes);
 	do {
-		need_credit(frame, min(moved - frame->written, RING_PIECE));
+		if (need_credit(frame, min(moved - frame->written, RING_PIECE)))
+			return;
 		append(frame, moved - frame->written);
 	} while (frame->written < moved);
 }

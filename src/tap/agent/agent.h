@@ -17,7 +17,7 @@ HIDDEN uint64_t tap_copy(void *to, const void *from, uint64_t len);
 HIDDEN int64_t tap_take(struct ring_frame *frame, uint64_t need);
 HIDDEN void tap_give(struct ring_frame *frame);
 HIDDEN uint64_t tap_reserve(struct ring_frame *frame, uint64_t size);
-HIDDEN void tap_wait(void);
+HIDDEN int64_t tap_wait(void);
 HIDDEN int64_t tap_record(struct ring_frame *frame);
 HIDDEN void tap_hook_record(struct ring_hook_frame *frame);
 

@@ -12,10 +12,37 @@
 	((1 << 0) | (1 << 1) | (1 << 3) | (1 << 17) | (1 << 18) | (1 << 19) | (1 << 20) | (1 << 44) | \
 	 (1 << 45) | (1 << 46) | (1 << 47))
 
-/* asm/unistd_64.h; recvmsg is the next one. */
-#define NR_SENDMSG 46
+/* asm/unistd_64.h (recvmsg is behind sendmsg), fcntl(2), mmap(2) */
+#define NR_MMAP         9
+#define NR_SENDMSG      46
+#define NR_FCNTL        72
+#define DUPFD_CLOEXEC   1030
+#define PROTECTION_EXEC 4
 
 	.text
+	/*
+	 * Of attached processes: what a filter would do. Only numbers in the table are seen, of mmap only
+	 * what maps code, of fcntl only what makes a descriptor.
+	 */
+	.globl	tap_filter
+tap_filter:
+	cmpl	$(RING_NUMBER_MAX - 1), %eax
+	ja	tap_pass
+	btl	%eax, RING_CONTROL + RING_NUMBERS
+	jnc	tap_pass
+	cmpl	$NR_MMAP, %eax
+	je	1f
+	cmpl	$NR_FCNTL, %eax
+	jne	tap_entry
+	testl	%esi, %esi
+	jz	tap_untrusted
+	cmpl	$DUPFD_CLOEXEC, %esi
+	je	tap_untrusted
+	jmp	tap_pass
+1:	testb	$PROTECTION_EXEC, %dl
+	jz	tap_pass
+	jmp	tap_untrusted
+
 	.globl	tap_entry
 tap_entry:
 	cmpl	$47, %eax
@@ -73,6 +100,12 @@ tap_raised:
 	.globl	tap_untrusted
 tap_untrusted:
 	leaq	STUB_UNTRUSTED(%rcx), %rcx
+	jmpq	*%rcx
+
+	/* One that nobody wants to see. */
+	.globl	tap_pass
+tap_pass:
+	leaq	STUB_SYSCALL(%rcx), %rcx
 	jmpq	*%rcx
 
 	/* Not a socket: no stop and no record. */
@@ -180,14 +213,18 @@ tap_charged:
 	ret
 
 	/*
-	 * void tap_wait(void): waits until iotrace has emptied the ring. Outside of the page that filters
-	 * trust, so this call stops; iotrace knows it by its address, and it is never made.
+	 * int64_t tap_wait(void): waits until iotrace has emptied the ring. Outside of the page that filters
+	 * trust, so this call stops (in attached processes by a trap in place of the nop); iotrace knows it by
+	 * its address, and it is never made: 0. Where iotrace is gone it fails.
 	 */
 	.section .wait, "ax", @progbits
 	.globl	tap_wait
 tap_wait:
 	xorl	%eax, %eax
 	movl	$-1, %edi
+	.globl	tap_wait_trap
+tap_wait_trap:
+	nop
 	syscall
 	.globl	tap_waited
 tap_waited:
