@@ -238,6 +238,8 @@ int on_syscall(struct tracer *tracer, struct task *task, struct stop stop)
 			call_drop(tracer, task);
 		else if (task->in_call)
 			call_exit(tracer, task, info.exit.rval);
+		/* Where no signal comes the kernel makes it again at once, behind the breakpoint. */
+		task->asked = task->suspended && task->proc->told_inside;
 	} else if (info.op == PTRACE_SYSCALL_INFO_ENTRY &&
 		   (task->asked || task->proc->follow_all) && !task->detach) {
 		task->entry_told = true;
