@@ -4,8 +4,8 @@
  */
 #include "base/log.h"
 #include "base/map.h"
+#include "base/maps.h"
 #include "base/own.h"
-#include "base/proc.h"
 #include "cmd/cmd.h"
 #include "cmd/opt.h"
 #include "probe/module.h"
@@ -16,8 +16,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-
-#define MAPS_MAX (4U << 20)
 
 struct probes_settings {
 	struct opt_list pids;
@@ -84,17 +82,16 @@ static int print_file(const char *path, const struct row_set *rows)
 	return 0;
 }
 
-static void print_mapping(const char *pid, char *line, const struct row_set *rows, struct map *seen)
+static void print_mapping(const char *pid, const struct mapping *mapping,
+			  const struct row_set *rows, struct map *seen)
 {
-	char flags[5], *path = strchr(line, '/');
 	char *real auto_free = NULL;
-	unsigned long inode;
 
-	if (!path || sscanf(line, "%*x-%*x %4s %*x %*s %lu", flags, &inode) != 2 ||
-	    flags[2] != 'x' || map_put(seen, inode, seen))
+	if (*mapping->path != '/' || mapping->flags[2] != 'x' ||
+	    map_put(seen, mapping->inode, seen))
 		return;
-	real = own_printf("/proc/%s/root%s", pid, path);
-	print_module(real, path, rows, false);
+	real = own_printf("/proc/%s/root%s", pid, mapping->path);
+	print_module(real, mapping->path, rows, false);
 }
 
 static void print_place(void *ctx, const struct tap_place *place)
@@ -121,14 +118,15 @@ static void print_tap(pid_t pid)
 
 static int print_process(const char *pid, const struct row_set *rows)
 {
-	char *maps auto_free = own_alloc(MAPS_MAX), *save = NULL;
 	struct map seen = { 0 };
-	ssize_t len = proc_read(atoi(pid), "maps", maps, MAPS_MAX);
+	struct maps maps;
+	int result = maps_read(atoi(pid), &maps);
 
-	if (len < 0)
-		return log_errno((int)-len, "cannot see what process %s has mapped", pid);
-	for (char *line = strtok_r(maps, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
-		print_mapping(pid, line, rows, &seen);
+	if (result)
+		return log_errno(-result, "cannot see what process %s has mapped", pid);
+	for (size_t i = 0; i < maps.count; i++)
+		print_mapping(pid, &maps.items[i], rows, &seen);
+	maps_done(&maps);
 	map_done(&seen);
 	print_tap(atoi(pid));
 	return 0;

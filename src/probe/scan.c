@@ -1,15 +1,12 @@
 /* What a process has mapped, and what of it is to be probed. */
+#include "base/maps.h"
 #include "base/own.h"
-#include "base/proc.h"
 #include "probe/state.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-
-/* The list of mappings of a process with very many libraries. */
-#define MAPS_MAX (4U << 20)
 
 static void note_refused(struct probes *probes, struct task *task, const struct module *module,
 			 const struct site *site, int error)
@@ -71,13 +68,6 @@ static bool plant_module(struct probes *probes, struct task *task, const struct 
 	}
 	return complete;
 }
-
-/* One line of /proc/PID/maps. */
-struct mapping {
-	uint64_t start, end, offset;
-	uint64_t device, inode;
-	const char *path;
-};
 
 /* The file, as seen from here: map_files needs privileges, the path must still be the same file. */
 static bool find_file(const struct task *task, const struct mapping *mapping, char *path,
@@ -172,30 +162,15 @@ static void scan_mapping(struct probes *probes, struct task *task, const struct 
 	map_put(&probed->mapped, mapping->start, mapped_as(mapping, module && module->count));
 }
 
-static bool parse_mapping(char *line, struct mapping *ret_mapping)
-{
-	unsigned int major, minor;
-	char flags[5];
-	int path = 0;
-
-	if (sscanf(line, "%lx-%lx %4s %lx %x:%x %lu %n", &ret_mapping->start, &ret_mapping->end,
-		   flags, &ret_mapping->offset, &major, &minor, &ret_mapping->inode, &path) < 7 ||
-	    !path || flags[2] != 'x' || !ret_mapping->inode)
-		return false;
-	ret_mapping->device = (uint64_t)major << 32 | minor;
-	ret_mapping->path = line + path;
-	return *ret_mapping->path == '/';
-}
-
 void probes_scan(struct probes *probes, struct task *task)
 {
-	char *maps auto_free = own_alloc(MAPS_MAX), *save = NULL;
-	struct mapping mapping;
-	ssize_t len = proc_read(task->tid, "maps", maps, MAPS_MAX);
+	struct maps maps;
 
-	if (len <= 0 || !probes_wanted(probes))
+	if (!probes_wanted(probes) || maps_read(task->tid, &maps))
 		return;
-	for (char *line = strtok_r(maps, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
-		if (parse_mapping(line, &mapping))
-			scan_mapping(probes, task, &mapping);
+	for (size_t i = 0; i < maps.count; i++)
+		if (maps.items[i].flags[2] == 'x' && maps.items[i].inode &&
+		    *maps.items[i].path == '/')
+			scan_mapping(probes, task, &maps.items[i]);
+	maps_done(&maps);
 }

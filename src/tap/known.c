@@ -4,8 +4,8 @@
  */
 #include "tap/known.h"
 
+#include "base/maps.h"
 #include "base/own.h"
-#include "base/proc.h"
 #include "code/callsite.h"
 #include "tracer/mem.h"
 #include "tracer/tracer.h"
@@ -15,7 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAPS_MAX   (4U << 20)
 #define PAGE_BYTES 4096UL
 
 /* Larger code than this is not read. */
@@ -32,14 +31,26 @@ bool known_is_wanted(const struct tap *tap, int nr)
 	return row && row->op != OP_CLONE && tracer_wants(tap->tracer, row);
 }
 
-/* Without what breakpoints have changed. */
-static bool peek(void *ctx, uint64_t addr, void *data, size_t len)
-{
-	const struct code_reader *reader = ctx;
+/* One that is being read. */
+struct learning {
+	const struct code_reader *reader;
+	struct known_code *code;
+	uint64_t start;
+};
 
+/* Without what breakpoints have changed. */
+static bool read_code(const struct code_reader *reader, uint64_t addr, void *data, size_t len)
+{
 	if (reader->tapped)
 		return !hook_code(reader->tapped, reader->task, addr, data, len);
 	return !mem_read_all(reader->pid, addr, data, len);
+}
+
+static bool peek(void *ctx, uint64_t addr, void *data, size_t len)
+{
+	const struct learning *learning = ctx;
+
+	return read_code(learning->reader, addr, data, len);
 }
 
 /* Of the file that is mapped from base on (elf(5)); 0: it has none. */
@@ -50,12 +61,12 @@ static uint64_t find_frames(const struct code_reader *reader, uint64_t base)
 	Elf64_Ehdr head;
 	Elf64_Phdr segment;
 
-	if (!peek((void *)(uintptr_t)reader, base, &head, sizeof(head)) ||
+	if (!read_code(reader, base, &head, sizeof(head)) ||
 	    memcmp(head.e_ident, ELFMAG, SELFMAG) != 0 || head.e_phentsize != sizeof(segment))
 		return 0;
 	for (unsigned int i = 0; i < head.e_phnum; i++) {
-		if (!peek((void *)(uintptr_t)reader, base + head.e_phoff + i * sizeof(segment),
-			  &segment, sizeof(segment)))
+		if (!read_code(reader, base + head.e_phoff + i * sizeof(segment), &segment,
+			       sizeof(segment)))
 			return 0;
 		if (segment.p_type == PT_LOAD && !any) {
 			first = segment.p_vaddr & ~(PAGE_BYTES - 1);
@@ -65,28 +76,6 @@ static uint64_t find_frames(const struct code_reader *reader, uint64_t base)
 			frames = segment.p_vaddr;
 	}
 	return frames ? base - first + frames : 0;
-}
-
-struct mapping {
-	uint64_t start, end, offset;
-	char flags[5];
-	char device[16];
-	uint64_t inode;
-	const char *path;
-};
-
-static bool parse_mapping(char *line, struct mapping *ret_mapping)
-{
-	int path = 0;
-
-	if (sscanf(line, "%lx-%lx %4s %lx %15s %lu %n", &ret_mapping->start, &ret_mapping->end,
-		   ret_mapping->flags, &ret_mapping->offset, ret_mapping->device,
-		   &ret_mapping->inode, &path) < 6 ||
-	    !path)
-		return false;
-	ret_mapping->path = line + path;
-	/* Neither the kernel's own, nor what a compiler has just made. */
-	return *ret_mapping->path == '/';
 }
 
 /* There are not caves for all: first the calls that servers make most. */
@@ -100,13 +89,6 @@ static int rank_of(const struct sys_row *row)
 			return 0;
 	return !row || row->op == OP_DATA ? 1 : 2;
 }
-
-/* One that is being read. */
-struct learning {
-	const struct code_reader *reader;
-	struct known_code *code;
-	uint64_t start;
-};
 
 static bool note_site(void *ctx, const struct callsite *site)
 {
@@ -142,20 +124,19 @@ static struct known_code *learn(const struct code_reader *reader, const struct m
 {
 	const size_t len = mapping->end - mapping->start;
 	uint8_t *bytes auto_free = own_alloc(len);
+	struct learning learning = { .reader = reader, .start = mapping->start };
 	const struct callsite_code in = { .bytes = bytes,
 					  .len = len,
 					  .addr = mapping->start,
 					  .frames = find_frames(reader, base),
 					  .peek = peek,
-					  .ctx = (void *)(uintptr_t)reader };
+					  .ctx = &learning };
 	struct known_code *code;
-	struct learning learning;
 
-	if (!peek((void *)(uintptr_t)reader, mapping->start, bytes, len))
+	if (!read_code(reader, mapping->start, bytes, len))
 		return NULL;
-	code = own_zalloc(sizeof(*code));
+	learning.code = code = own_zalloc(sizeof(*code));
 	code->len = len;
-	learning = (struct learning){ reader, code, mapping->start };
 	callsite_each(&in, note_site, &learning);
 	if (code->count) {
 		qsort(code->sites, code->count, sizeof(*code->sites), compare_sites);
@@ -168,11 +149,11 @@ static struct known_code *learn(const struct code_reader *reader, const struct m
 /* The same file, as far as one can tell (FNV-1a, 64 bits). */
 static uint64_t key_of(const struct mapping *mapping)
 {
-	uint64_t words[] = { mapping->inode, mapping->offset, mapping->end - mapping->start };
 	uint64_t key = 0xcbf29ce484222325;
 	char text[5000];
-	int len = snprintf(text, sizeof(text), "%lx %lx %lx %s %s", words[0], words[1], words[2],
-			   mapping->device, mapping->path);
+	int len =
+		snprintf(text, sizeof(text), "%lx %lx %lx %lx %s", mapping->inode, mapping->offset,
+			 mapping->end - mapping->start, mapping->device, mapping->path);
 
 	for (int i = 0; i < len && i < (int)sizeof(text) - 1; i++)
 		key = (key ^ (uint8_t)text[i]) * 0x100000001b3;
@@ -182,37 +163,42 @@ static uint64_t key_of(const struct mapping *mapping)
 static const struct known_code *know(const struct code_reader *reader,
 				     const struct mapping *mapping, uint64_t base)
 {
-	struct known_code *code = map_get(&reader->tap->codes, key_of(mapping));
+	const uint64_t key = key_of(mapping);
+	struct known_code *code = map_get(&reader->tap->codes, key);
 
 	if (code || mapping->end - mapping->start > CODE_MAX)
 		return code;
 	code = learn(reader, mapping, base);
 	if (code)
-		map_put(&reader->tap->codes, key_of(mapping), code);
+		map_put(&reader->tap->codes, key, code);
 	return code;
 }
 
 int known_each(const struct code_reader *reader, known_found *each, void *ctx)
 {
-	char *maps auto_free = own_alloc(MAPS_MAX), *save = NULL;
-	struct mapping mapping, first = { .path = "" };
+	const struct mapping *mapping, *first = NULL;
 	const struct known_code *code;
-	ssize_t len = proc_read(reader->pid, "maps", maps, MAPS_MAX);
 	bool go_on = true;
+	struct maps maps;
+	int result = maps_read(reader->pid, &maps);
 
-	for (char *line = strtok_r(len > 0 ? maps : NULL, "\n", &save); line && go_on;
-	     line = strtok_r(NULL, "\n", &save)) {
-		if (!parse_mapping(line, &mapping))
+	if (result)
+		return result;
+	for (size_t i = 0; i < maps.count && go_on; i++) {
+		mapping = &maps.items[i];
+		/* Neither the kernel's own, nor what a compiler has just made. */
+		if (*mapping->path != '/')
 			continue;
-		if (strcmp(first.path, mapping.path) != 0)
+		if (!first || strcmp(first->path, mapping->path) != 0)
 			first = mapping;
-		if (mapping.flags[2] != 'x')
+		if (mapping->flags[2] != 'x')
 			continue;
-		code = know(reader, &mapping, first.start);
+		code = know(reader, mapping, first->start);
 		if (code && code->count && each)
-			go_on = each(ctx, mapping.start, code);
+			go_on = each(ctx, mapping->start, code);
 	}
-	return len < 0 ? (int)len : 0;
+	maps_done(&maps);
+	return 0;
 }
 
 void known_free(struct tap *tap)

@@ -10,6 +10,7 @@
  * Where neither can be had the site stays as it is, and its calls stop; in attached processes, where nothing
  * else would stop them, by a breakpoint.
  */
+#include "base/maps.h"
 #include "base/own.h"
 #include "base/proc.h"
 #include "tap/agent_blob.h"
@@ -169,15 +170,18 @@ static int patch_pun(struct tap *tap, struct tapped *tapped, struct task *task, 
 /* The mapping that holds addr. */
 static bool find_mapping(pid_t pid, uint64_t addr, uint64_t *ret_start, uint64_t *ret_end)
 {
-	char *maps auto_free = own_alloc(4U << 20), *save = NULL;
+	const struct mapping *mapping;
+	struct maps maps;
 
-	if (proc_read(pid, "maps", maps, 4U << 20) <= 0)
+	if (maps_read(pid, &maps))
 		return false;
-	for (char *line = strtok_r(maps, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
-		if (sscanf(line, "%lx-%lx", ret_start, ret_end) == 2 && addr >= *ret_start &&
-		    addr < *ret_end)
-			return true;
-	return false;
+	mapping = maps_find(&maps, addr);
+	if (mapping) {
+		*ret_start = mapping->start;
+		*ret_end = mapping->end;
+	}
+	maps_done(&maps);
+	return mapping;
 }
 
 #define WINDOW (64U << 10)

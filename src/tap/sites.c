@@ -1,6 +1,6 @@
 /* The patched sites of a process that somebody else may be tracing: by the stubs in its memory. */
+#include "base/maps.h"
 #include "base/own.h"
-#include "base/proc.h"
 #include "tap/agent_blob.h"
 #include "tap/hook_stub.h"
 #include "tap/stub.h"
@@ -8,45 +8,18 @@
 #include "tracer/mem.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
-
-#define MAPS_MAX (4U << 20)
 
 /* Pages of stubs are mapped one by one. */
 #define STUBS_MAX 65536UL
 
-/* A line of /proc/PID/maps. */
-struct mapping {
-	uint64_t start, end, offset;
-	char flags[5];
-	const char *path; /* in the line; "" where there is none */
-};
-
-static bool read_mapping(char *line, struct mapping *mapping)
+/* Which file the site is in. */
+static void find_file(const struct maps *maps, struct tap_place *place)
 {
-	int at = 0;
+	const struct mapping *mapping = maps_find(maps, place->site);
 
-	if (sscanf(line, "%lx-%lx %4s %lx %*s %*u %n", &mapping->start, &mapping->end,
-		   mapping->flags, &mapping->offset, &at) < 4)
-		return false;
-	mapping->path = line + at;
-	return true;
-}
-
-/* Which file the site is in. `maps`: lines that end in NUL, and an empty one. */
-static void find_file(char *maps, struct tap_place *place)
-{
-	struct mapping mapping;
-
-	place->path = "";
-	place->offset = place->site;
-	for (char *line = maps; *line; line += strlen(line) + 1)
-		if (read_mapping(line, &mapping) && place->site >= mapping.start &&
-		    place->site < mapping.end) {
-			place->path = mapping.path;
-			place->offset = place->site - mapping.start + mapping.offset;
-		}
+	place->path = mapping ? mapping->path : "";
+	place->offset = mapping ? place->site - mapping->start + mapping->offset : place->site;
 }
 
 /* A stub of a system call's site. */
@@ -83,7 +56,7 @@ static bool is_hook(const uint8_t *code, size_t len, struct tap_place *place)
 	return true;
 }
 
-static void look_at(pid_t pid, char *maps, const uint8_t *code, size_t len,
+static void look_at(pid_t pid, const struct maps *maps, const uint8_t *code, size_t len,
 		    void (*each)(void *ctx, const struct tap_place *place), void *ctx)
 {
 	struct tap_place place;
@@ -104,26 +77,26 @@ static void look_at(pid_t pid, char *maps, const uint8_t *code, size_t len,
 
 int tap_places(pid_t pid, void (*each)(void *ctx, const struct tap_place *place), void *ctx)
 {
-	char *maps auto_free = own_zalloc(MAPS_MAX + 1), *newline;
-	ssize_t len = proc_read(pid, "maps", maps, MAPS_MAX);
 	uint8_t *code auto_free = own_alloc(STUBS_MAX);
-	struct mapping mapping;
+	const struct mapping *mapping;
+	struct maps maps;
 	bool any = false;
+	int result = maps_read(pid, &maps);
 
-	if (len < 0)
-		return (int)len;
-	for (newline = maps; (newline = strchr(newline, '\n')); newline++)
-		*newline = '\0';
-	for (char *line = maps; *line; line += strlen(line) + 1) {
+	if (result)
+		return result;
+	for (size_t i = 0; i < maps.count; i++) {
 		ssize_t got;
 
-		if (!read_mapping(line, &mapping) || strcmp(mapping.flags, "r-xp") != 0 ||
-		    *mapping.path || mapping.end - mapping.start > STUBS_MAX)
+		mapping = &maps.items[i];
+		if (strcmp(mapping->flags, "r-xp") != 0 || *mapping->path ||
+		    mapping->end - mapping->start > STUBS_MAX)
 			continue;
-		any = any || mapping.start == RING_TEXT;
-		got = mem_read(pid, mapping.start, code, mapping.end - mapping.start);
+		any = any || mapping->start == RING_TEXT;
+		got = mem_read(pid, mapping->start, code, mapping->end - mapping->start);
 		if (got > 0)
-			look_at(pid, maps, code, (size_t)got, each, ctx);
+			look_at(pid, &maps, code, (size_t)got, each, ctx);
 	}
+	maps_done(&maps);
 	return any ? 0 : -ENOENT;
 }
