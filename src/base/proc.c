@@ -51,6 +51,27 @@ int64_t proc_status(pid_t pid, const char *key)
 	return -ENOENT;
 }
 
+static uint64_t set_in(const char *status, const char *key)
+{
+	const char *at = strstr(status, key);
+
+	return at ? strtoull(at + strlen(key), NULL, 16) : 0;
+}
+
+int proc_signals(pid_t tid, struct proc_signals *ret_signals)
+{
+	char text[8192];
+	ssize_t n = proc_read(tid, "status", text, sizeof(text));
+
+	if (n < 0)
+		return (int)n;
+	*ret_signals = (struct proc_signals){ .own = set_in(text, "\nSigPnd:"),
+					      .shared = set_in(text, "\nShdPnd:"),
+					      .blocked = set_in(text, "\nSigBlk:"),
+					      .caught = set_in(text, "\nSigCgt:") };
+	return 0;
+}
+
 ssize_t proc_link(pid_t pid, const char *name, char *text, size_t cap)
 {
 	char path[64];

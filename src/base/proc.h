@@ -17,6 +17,17 @@ ssize_t proc_read(pid_t pid, const char *name, char *data, size_t cap);
  */
 int64_t proc_status(pid_t pid, const char *key);
 
+/* Sets of signals of a thread: a bit each, SIGHUP's the lowest (proc(5), SigPnd and so on). */
+struct proc_signals {
+	uint64_t own, shared; /* that wait for the thread, for the process */
+	uint64_t blocked, caught;
+};
+
+#define PROC_SIGNAL(sig) (1ULL << ((sig)-1))
+
+/* 0 or -errno. */
+int proc_signals(pid_t tid, struct proc_signals *ret_signals);
+
 /* The target of the link /proc/PID/NAME in text (NUL added, cut to cap). Length or -errno. */
 ssize_t proc_link(pid_t pid, const char *name, char *text, size_t cap);
 

@@ -19,7 +19,6 @@
 
 #include <errno.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -148,12 +147,9 @@ void tap_learn(struct tap *tap, pid_t pid)
  */
 static bool blocks_traps(pid_t pid)
 {
-	char status[8192];
-	const char *line = proc_read(pid, "status", status, sizeof(status)) > 0
-				   ? strstr(status, "SigBlk:")
-				   : NULL;
+	struct proc_signals signals;
 
-	return line && strtoull(line + strlen("SigBlk:"), NULL, 16) & 1ULL << (SIGTRAP - 1);
+	return !proc_signals(pid, &signals) && signals.blocked & PROC_SIGNAL(SIGTRAP);
 }
 
 /* Why it cannot be; NULL: it can. */

@@ -194,22 +194,12 @@ static bool ends_with_eintr(const struct abi *abi, uint64_t nr)
 	return false;
 }
 
-static uint64_t signal_set(const char *status, const char *key)
-{
-	const char *at = strstr(status, key);
-
-	return at ? strtoull(at + strlen(key), NULL, 16) : ~0ULL;
-}
-
 /* A signal that is about to be delivered: then EINTR is what the program is to see. */
 static bool signal_is_pending(pid_t tid)
 {
-	char text[8192];
+	struct proc_signals signals;
 
-	if (proc_read(tid, "status", text, sizeof(text)) < 0)
-		return true;
-	return (signal_set(text, "SigPnd:") | signal_set(text, "ShdPnd:")) &
-	       ~signal_set(text, "SigBlk:");
+	return proc_signals(tid, &signals) || (signals.own | signals.shared) & ~signals.blocked;
 }
 
 bool attach_undo_interrupt(struct task *task)

@@ -203,13 +203,9 @@ void tracer_ask(struct task *task)
 
 bool task_has_pending(pid_t tid, int sig)
 {
-	char text[4096];
-	const char *at;
+	struct proc_signals signals;
 
-	if (proc_read(tid, "status", text, sizeof(text)) < 0)
-		return false;
-	at = strstr(text, "SigPnd:");
-	return at && strtoull(at + strlen("SigPnd:"), NULL, 16) & 1ULL << (sig - 1);
+	return !proc_signals(tid, &signals) && signals.own & PROC_SIGNAL(sig);
 }
 
 /*
@@ -256,13 +252,9 @@ int on_syscall(struct tracer *tracer, struct task *task, struct stop stop)
 /* The program has a handler for the signal. */
 static bool is_caught(pid_t tid, int sig)
 {
-	char text[4096];
-	const char *at;
+	struct proc_signals signals;
 
-	if (proc_read(tid, "status", text, sizeof(text)) < 0)
-		return false;
-	at = strstr(text, "SigCgt:");
-	return at && strtoull(at + strlen("SigCgt:"), NULL, 16) & 1ULL << (sig - 1);
+	return !proc_signals(tid, &signals) && signals.caught & PROC_SIGNAL(sig);
 }
 
 /*

@@ -140,6 +140,42 @@ static void count(void *ctx, int number)
 	numbers->hits += number == numbers->wanted;
 }
 
+static void ignore(int sig)
+{
+	(void)sig;
+}
+
+static void signals(void **state)
+{
+	struct proc_signals signals;
+	sigset_t set, before;
+	int result;
+
+	(void)state;
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR1);
+	sigaddset(&set, SIGUSR2);
+	sigprocmask(SIG_BLOCK, &set, &before);
+	signal(SIGWINCH, ignore);
+	raise(SIGUSR1);
+	kill(getpid(), SIGUSR2);
+	assert_int_equal(proc_signals(getpid(), &signals), 0);
+	assert_int_equal(signals.own, PROC_SIGNAL(SIGUSR1));
+	assert_int_equal(signals.shared, PROC_SIGNAL(SIGUSR2));
+	assert_true(signals.blocked & PROC_SIGNAL(SIGUSR1));
+	assert_false(signals.blocked & PROC_SIGNAL(SIGWINCH));
+	assert_true(signals.caught & PROC_SIGNAL(SIGWINCH));
+	assert_false(signals.caught & PROC_SIGNAL(SIGUSR1));
+	signal(SIGUSR1, SIG_IGN);
+	signal(SIGUSR2, SIG_IGN);
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	signal(SIGUSR1, SIG_DFL);
+	signal(SIGUSR2, SIG_DFL);
+	signal(SIGWINCH, SIG_DFL);
+	result = proc_signals(gone_pid(), &signals);
+	assert_true(result == -ENOENT || result == -ESRCH);
+}
+
 static void directories(void **state)
 {
 	static const int wanted[] = { 9, 10, 99 };
@@ -193,6 +229,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(status_with_hostile_name, note_fd, compare_fd),
 		cmocka_unit_test_setup_teardown(links, note_fd, compare_fd),
 		cmocka_unit_test_setup_teardown(socket_inodes, note_fd, compare_fd),
+		cmocka_unit_test_setup_teardown(signals, note_fd, compare_fd),
 		cmocka_unit_test_setup_teardown(directories, note_fd, compare_fd),
 	};
 
