@@ -75,6 +75,24 @@ void *map_take(struct map *map, uint64_t key)
 	return value;
 }
 
+void map_free(struct map *map)
+{
+	MAP_FOR_EACH(node, map)
+		free(map_value(node));
+	map_done(map);
+}
+
+void map_copy(struct map *to, const struct map *from, size_t size)
+{
+	MAP_FOR_EACH(node, from) {
+		void *value = map_value(node);
+
+		if (size)
+			value = memcpy(own_alloc(size), value, size);
+		map_put(to, map_key(node), value);
+	}
+}
+
 size_t map_count(const struct map *map)
 {
 	return HASH_COUNT(map->head);

@@ -15,6 +15,15 @@ struct map {
  */
 void map_done(struct map *map);
 
+/* The same with values that are memory of their own, which goes, too. */
+void map_free(struct map *map);
+
+/*
+ * Puts all that is in `from` into `to`: copies of its values, `size` bytes each and `to`'s own; 0: the values
+ * themselves.
+ */
+void map_copy(struct map *to, const struct map *from, size_t size);
+
 /* NULL where the key is absent. */
 void *map_get(const struct map *map, uint64_t key);
 

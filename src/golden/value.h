@@ -8,6 +8,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/hash.h"
 #include "base/map.h"
 
 #define MARK_BEGIN '\x01'
@@ -48,10 +49,7 @@ void value_add_mark(struct buf *buf, const struct value *value);
 bool value_next(const struct values *values, const char **text, struct span *ret_piece,
 		struct value **ret_value);
 
-/* 64 bits of the bytes, the same on every machine. */
-uint64_t hash_bytes(uint64_t seed, const void *data, size_t len);
-
-/* … of a text with only the types of its placeholders; with their colors, too. */
+/* hash_bytes of a text with only the types of its placeholders; with their colors, too. */
 uint64_t value_hash_text(const struct values *values, const char *text, bool colors);
 
 /* Adds the text as it is written: <type#N>; without a number <type>. */

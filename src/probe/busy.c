@@ -36,9 +36,7 @@ void busy_called(struct probes *probes, struct probed *probed, struct task *task
 
 void busy_done(struct probed *probed)
 {
-	MAP_FOR_EACH(node, &probed->planted)
-		free(map_value(node));
-	map_done(&probed->planted);
+	map_free(&probed->planted);
 }
 
 static bool is_argument(struct place place, unsigned int count)
@@ -97,11 +95,8 @@ static struct frame *begin_go(struct probes *probes, const struct task *task,
 	struct frame *frame = map_get(&probed->running, key);
 
 	/* More than a program has goroutines: somebody makes records of his own. */
-	if (!frame && map_count(&probed->running) >= RUNNING_MAX) {
-		MAP_FOR_EACH(node, &probed->running)
-			free(map_value(node));
-		map_done(&probed->running);
-	}
+	if (!frame && map_count(&probed->running) >= RUNNING_MAX)
+		map_free(&probed->running);
 	if (!frame) {
 		frame = own_zalloc(sizeof(*frame));
 		map_put(&probed->running, key, frame);

@@ -23,9 +23,7 @@ struct probes *probes_new(struct tracer *tracer, const struct probe_ops *ops, vo
 
 static void free_probed(struct probed *probed)
 {
-	MAP_FOR_EACH(node, &probed->running)
-		free(map_value(node));
-	map_done(&probed->running);
+	map_free(&probed->running);
 	map_done(&probed->mapped);
 	busy_done(probed);
 	free(probed);

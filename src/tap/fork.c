@@ -6,12 +6,6 @@
 #include <sched.h>
 #include <string.h>
 
-void tapped_copy_map(struct map *to, const struct map *from)
-{
-	MAP_FOR_EACH(node, from)
-		map_put(to, map_key(node), map_value(node));
-}
-
 /* The child has a copy of all, and threads of its own; its control block is told at its first stop. */
 static void fork_tapped(struct tap *tap, struct tapped *from, struct proc *child)
 {
@@ -22,11 +16,11 @@ static void fork_tapped(struct tap *tap, struct tapped *from, struct proc *child
 	tapped->ready = true;
 	tapped->refused = from->refused;
 	tapped->attached = from->attached;
-	tapped_copy_map(&tapped->fds, &from->fds);
-	tapped_copy_map(&tapped->gens, &from->gens);
-	tapped_copy_map(&tapped->sites, &from->sites);
-	tapped_copy_map(&tapped->stubs, &from->stubs);
-	tapped_copy_map(&tapped->holes, &from->holes);
+	map_copy(&tapped->fds, &from->fds, 0);
+	map_copy(&tapped->gens, &from->gens, 0);
+	map_copy(&tapped->sites, &from->sites, 0);
+	map_copy(&tapped->stubs, &from->stubs, 0);
+	map_copy(&tapped->holes, &from->holes, 0);
 	hooks_copy(tapped, from);
 	attach_copy(tapped, from);
 	MAP_FOR_EACH(node, &from->pages) {

@@ -391,16 +391,11 @@ static void complete_jump(struct tapped *to, const struct tapped *from, uint64_t
 
 void hooks_copy(struct tapped *to, const struct tapped *from)
 {
-	tapped_copy_map(&to->hooks, &from->hooks);
-	tapped_copy_map(&to->places, &from->places);
-	tapped_copy_map(&to->hooked, &from->hooked);
-	tapped_copy_map(&to->numbers, &from->numbers);
-	MAP_FOR_EACH(node, &from->jumps) {
-		struct hook_jump *jump = own_alloc(sizeof(*jump));
-
-		*jump = *(const struct hook_jump *)map_value(node);
-		map_put(&to->jumps, map_key(node), jump);
-	}
+	map_copy(&to->hooks, &from->hooks, 0);
+	map_copy(&to->places, &from->places, 0);
+	map_copy(&to->hooked, &from->hooked, 0);
+	map_copy(&to->numbers, &from->numbers, 0);
+	map_copy(&to->jumps, &from->jumps, sizeof(struct hook_jump));
 	MAP_FOR_EACH(place, &from->places)
 		complete_jump(to, from, map_key(place), (uint64_t)(uintptr_t)map_value(place));
 }
@@ -411,9 +406,7 @@ void hooks_done(struct tapped *tapped)
 	map_done(&tapped->places);
 	map_done(&tapped->hooked);
 	map_done(&tapped->numbers);
-	MAP_FOR_EACH(jump, &tapped->jumps)
-		free(map_value(jump));
-	map_done(&tapped->jumps);
+	map_free(&tapped->jumps);
 }
 
 void hooks_free(struct tap *tap)

@@ -4,6 +4,7 @@
  */
 #include "tap/known.h"
 
+#include "base/hash.h"
 #include "base/maps.h"
 #include "base/own.h"
 #include "code/callsite.h"
@@ -11,7 +12,6 @@
 #include "tracer/tracer.h"
 
 #include <elf.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -146,18 +146,14 @@ static struct known_code *learn(const struct code_reader *reader, const struct m
 	return code;
 }
 
-/* The same file, as far as one can tell (FNV-1a, 64 bits). */
+/* The same file, as far as one can tell. */
 static uint64_t key_of(const struct mapping *mapping)
 {
-	uint64_t key = 0xcbf29ce484222325;
-	char text[5000];
-	int len =
-		snprintf(text, sizeof(text), "%lx %lx %lx %lx %s", mapping->inode, mapping->offset,
-			 mapping->end - mapping->start, mapping->device, mapping->path);
+	const uint64_t numbers[] = { mapping->device, mapping->inode, mapping->offset,
+				     mapping->end - mapping->start };
 
-	for (int i = 0; i < len && i < (int)sizeof(text) - 1; i++)
-		key = (key ^ (uint8_t)text[i]) * 0x100000001b3;
-	return key;
+	return hash_bytes(hash_bytes(0, numbers, sizeof(numbers)), mapping->path,
+			  strlen(mapping->path));
 }
 
 static const struct known_code *know(const struct code_reader *reader,

@@ -154,8 +154,6 @@ static void tapped_free(struct tap *tap, struct tapped *tapped)
 		if (map_value(child) == tapped)
 			map_take(&tap->vforked, map_key(child));
 	drain_done(tapped);
-	MAP_FOR_EACH(node, &tapped->pages)
-		free(map_value(node));
 	map_done(&tapped->threads);
 	map_done(&tapped->keys);
 	map_done(&tapped->fds);
@@ -163,7 +161,7 @@ static void tapped_free(struct tap *tap, struct tapped *tapped)
 	map_done(&tapped->sites);
 	map_done(&tapped->stubs);
 	map_done(&tapped->holes);
-	map_done(&tapped->pages);
+	map_free(&tapped->pages);
 	hooks_done(tapped);
 	attach_done(tapped);
 	free(tapped);

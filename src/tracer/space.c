@@ -29,17 +29,11 @@ void space_put(struct space *space)
 {
 	if (!space || --space->refs)
 		return;
-	MAP_FOR_EACH(node, &space->brks)
-		free(map_value(node));
-	MAP_FOR_EACH(page, &space->islands)
-		free(map_value(page));
-	map_done(&space->brks);
+	map_free(&space->brks);
 	map_done(&space->ghosts);
-	MAP_FOR_EACH(given, &space->given)
-		free(map_value(given));
-	map_done(&space->given);
+	map_free(&space->given);
 	map_done(&space->held);
-	map_done(&space->islands);
+	map_free(&space->islands);
 	map_done(&space->caught);
 	if (space->mem >= 0)
 		close(space->mem);
@@ -50,33 +44,15 @@ struct space *space_copy(const struct space *space)
 {
 	struct space *copy = space_new();
 
-	MAP_FOR_EACH(node, &space->brks) {
-		struct brk *brk = own_alloc(sizeof(*brk));
-
-		memcpy(brk, map_value(node), sizeof(*brk));
-		map_put(&copy->brks, map_key(node), brk);
-	}
-	MAP_FOR_EACH(ghost, &space->ghosts)
-		map_put(&copy->ghosts, map_key(ghost), copy);
-	MAP_FOR_EACH(node, &space->given) {
-		struct given *given = own_alloc(sizeof(*given));
-
-		*given = *(const struct given *)map_value(node);
-		map_put(&copy->given, map_key(node), given);
-	}
-	MAP_FOR_EACH(held, &space->held)
-		map_put(&copy->held, map_key(held), map_value(held));
-	MAP_FOR_EACH(page, &space->islands) {
-		struct island *island = own_alloc(sizeof(*island));
-
-		memcpy(island, map_value(page), sizeof(*island));
-		map_put(&copy->islands, map_key(page), island);
-	}
+	map_copy(&copy->brks, &space->brks, sizeof(struct brk));
+	map_copy(&copy->ghosts, &space->ghosts, 0);
+	map_copy(&copy->given, &space->given, sizeof(struct given));
+	map_copy(&copy->held, &space->held, 0);
+	map_copy(&copy->islands, &space->islands, sizeof(struct island));
+	map_copy(&copy->caught, &space->caught, 0);
 	copy->catcher = space->catcher;
 	copy->catcher_refused = space->catcher_refused;
 	copy->sandbox = space->sandbox;
-	MAP_FOR_EACH(number, &space->caught)
-		map_put(&copy->caught, map_key(number), map_value(number));
 	return copy;
 }
 

@@ -2,6 +2,8 @@
 
 #include "unit.h"
 
+#include <stdlib.h>
+
 static char values[1000];
 
 static void put_get_take(void **state)
@@ -71,9 +73,39 @@ static void nodes_may_go_during_the_walk(void **state)
 	map_done(&map);
 }
 
+static void copies(void **state)
+{
+	struct map map = { 0 }, same = { 0 }, own = { 0 };
+
+	(void)state;
+	for (uint64_t key = 0; key < 10; key++) {
+		uint64_t *value = malloc(sizeof(*value));
+
+		assert_non_null(value);
+		*value = 100 + key;
+		map_put(&map, key, value);
+	}
+	map_copy(&same, &map, 0);
+	map_copy(&own, &map, sizeof(uint64_t));
+	assert_int_equal(map_count(&same), 10);
+	assert_int_equal(map_count(&own), 10);
+	for (uint64_t key = 0; key < 10; key++) {
+		const uint64_t *value = map_get(&own, key);
+
+		assert_ptr_equal(map_get(&same, key), map_get(&map, key));
+		assert_ptr_not_equal(value, map_get(&map, key));
+		assert_int_equal(*value, 100 + key);
+	}
+	map_done(&same);
+	map_free(&own);
+	map_free(&map);
+	assert_int_equal(map_count(&map) + map_count(&own), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(copies),
 		cmocka_unit_test(put_get_take),
 		cmocka_unit_test(walks_in_order_of_insertion),
 		cmocka_unit_test(nodes_may_go_during_the_walk),
