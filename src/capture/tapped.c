@@ -45,20 +45,26 @@ void tapped_watch(void *ctx, int fd, enum fd_state state, struct sock *before)
 	tap_fd(capture->tap, cproc->proc, fd, state_of(state, sock));
 }
 
-/* Why a process's calls are all stopped at; NULL: they need not be. */
-static const char *why_stopped(const struct capture *capture, const struct task *task)
+/* Why a process cannot have the agent, however it came to us; NULL: it can. */
+static const char *why_unfit(const struct cproc *cproc)
 {
-	const struct cproc *cproc = cproc_of(task);
-
-	if (!capture->tap)
-		return capture->tap_why;
 	/* A sandbox may end who makes calls that it does not know. */
 	if (cproc->sandboxed)
 		return "it has a seccomp filter of its own";
 	if (cproc->fds->refs > 1)
 		return "it shares its descriptors with another process";
-	if (cproc->ring)
-		return "it has an io_uring";
+	return cproc->ring ? "it has an io_uring" : NULL;
+}
+
+/* Why a process's calls are all stopped at; NULL: they need not be. */
+static const char *why_stopped(const struct capture *capture, const struct task *task)
+{
+	const char *why = why_unfit(cproc_of(task));
+
+	if (!capture->tap)
+		return capture->tap_why;
+	if (why)
+		return why;
 	if (task->proc->attached && !task->proc->told_inside)
 		return "it was running before";
 	if (strcmp(task->call.abi->name, "x86_64") != 0)
@@ -95,16 +101,6 @@ static void explain_site(struct capture *capture, struct task *task, uint64_t re
 	emit_note(capture, task, text);
 }
 
-static const char *why_not_begun(const struct capture *capture, const struct cproc *cproc)
-{
-	/* They would run, alone, into the traps that they have a copy of. */
-	if (capture->options.no_follow)
-		return "its children are not followed";
-	if (cproc->ring)
-		return "it has an io_uring";
-	return cproc->fds->refs > 1 ? "it shares its descriptors with another process" : NULL;
-}
-
 /* Only who asks for it: what can go wrong there goes wrong in somebody else's server. */
 bool tapped_begin(struct capture *capture, struct task *task)
 {
@@ -114,8 +110,10 @@ bool tapped_begin(struct capture *capture, struct task *task)
 	cproc->tap_wanted = false;
 	if (!capture->tap)
 		return false;
+	/* Children that are not followed would run, alone, into the traps that they have a copy of. */
 	if (capture->options.engine == ENGINE_TAP)
-		why = why_not_begun(capture, cproc);
+		why = capture->options.no_follow ? "its children are not followed"
+						 : why_unfit(cproc);
 	if (!why)
 		why = tap_attach(capture->tap, task);
 	/* A stopped process is one that makes no calls: at its next one. */

@@ -16,7 +16,6 @@
 
 /* Of an entry of .eh_frame: its function, relative to where that is written. */
 #define ENTRY_BEGIN 8
-#define ENTRY_SIZE  12
 
 /* Functions longer than that are not looked into. */
 #define FUNCTION_MAX (1U << 20)

@@ -13,6 +13,7 @@
 #include "tap/cave.h"
 #include "tap/known.h"
 #include "tap/state.h"
+#include "tap/stub.h"
 #include "tracer/guard.h"
 #include "tracer/inject.h"
 #include "tracer/space_io.h"
@@ -84,9 +85,9 @@ static bool change_code(void *ctx, uint64_t start, const struct known_code *code
 {
 	struct going *going = ctx;
 	struct tapped *tapped = going->reader.tapped;
-	struct code_read read = { start, code->len, code->marks };
 
-	tapped->code = &read;
+	tapped->code = code;
+	tapped->code_at = start;
 	for (size_t i = 0; i < code->count && !going->why; i++)
 		change_site(going, start + code->sites[i].offset, code->sites[i].narrow);
 	tapped->code = NULL;
@@ -125,13 +126,34 @@ static int begin(struct tap *tap, struct tapped *tapped, struct task *task)
 	return result;
 }
 
+/* The process's own bytes stand at the site again. */
+static void restore_site(struct tap *tap, struct tapped *tapped, struct task *task, uint64_t site)
+{
+	uint8_t now[2];
+
+	/* What it was in can be gone, and something else be mapped there. */
+	if (space_peek(tapped->proc, site, now, sizeof(now)))
+		return;
+	/* A trap: forked in the middle of a change, or one of ours that nobody knows in the child. */
+	if (now[0] == 0xcc) {
+		space_poke(tapped->proc, site + 1, call_code + 1, 1);
+		space_poke(tapped->proc, site, call_code, 1);
+	} else if (now[0] == 0xe9 && now[1] == call_code[1]) {
+		space_poke(tapped->proc, site, call_code, 1);
+	} else if (now[0] == 0xeb && map_get(&tapped->holes, site + 2 + (uint64_t)(int8_t)now[1]) ==
+					     (void *)(uintptr_t)site) {
+		patch_two_bytes(tap, tapped, task, site, call_code);
+	}
+	guard_remove_bytes(tap->tracer, task, site, now[0]);
+}
+
 static void restore_all(struct tap *tap, struct tapped *tapped, struct task *task)
 {
 	if (tapped->left)
 		return;
 	tapped->left = true;
 	MAP_FOR_EACH(node, &tapped->stubs)
-		attach_restore(tap, tapped, task, (uint64_t)(uintptr_t)map_value(node));
+		restore_site(tap, tapped, task, (uint64_t)(uintptr_t)map_value(node));
 }
 
 void tap_learn(struct tap *tap, pid_t pid)
@@ -200,27 +222,6 @@ bool tap_attach_code(struct tap *tap, struct task *task)
 	return !change_all(tap, tapped, task);
 }
 
-void attach_restore(struct tap *tap, struct tapped *tapped, struct task *task, uint64_t site)
-{
-	static const uint8_t call[] = { 0x0f, 0x05 };
-	uint8_t now[2];
-
-	/* What it was in can be gone, and something else be mapped there. */
-	if (space_peek(tapped->proc, site, now, sizeof(now)))
-		return;
-	/* A trap: forked in the middle of a change, or one of ours that nobody knows in the child. */
-	if (now[0] == 0xcc) {
-		space_poke(tapped->proc, site + 1, call + 1, 1);
-		space_poke(tapped->proc, site, call, 1);
-	} else if (now[0] == 0xe9 && now[1] == call[1])
-		space_poke(tapped->proc, site, call, 1);
-	else if (now[0] == 0xeb &&
-		 (uint64_t)(uintptr_t)map_get(&tapped->holes,
-					      site + 2 + (uint64_t)(int8_t)now[1]) == site)
-		patch_two_bytes(tap, tapped, task, site, call);
-	guard_remove_bytes(tap->tracer, task, site, now[0]);
-}
-
 void attach_note_cave(struct tapped *tapped, const struct cave *cave)
 {
 	struct filling *filling = own_alloc(sizeof(*filling));
@@ -256,19 +257,12 @@ static void restore_caves(struct tapped *tapped)
 
 void attach_copy(struct tapped *to, const struct tapped *from)
 {
-	MAP_FOR_EACH(node, &from->fillings) {
-		struct filling *filling = own_alloc(sizeof(*filling));
-
-		*filling = *(const struct filling *)map_value(node);
-		map_put(&to->fillings, map_key(node), filling);
-	}
+	map_copy(&to->fillings, &from->fillings, sizeof(struct filling));
 }
 
 void attach_done(struct tapped *tapped)
 {
-	MAP_FOR_EACH(node, &tapped->fillings)
-		free(map_value(node));
-	map_done(&tapped->fillings);
+	map_free(&tapped->fillings);
 }
 
 /* A child that runs in its parent's memory is in the parent's agent. */

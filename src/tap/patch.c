@@ -15,6 +15,7 @@
 #include "base/proc.h"
 #include "tap/agent_blob.h"
 #include "tap/cave.h"
+#include "tap/known.h"
 #include "tap/pun.h"
 #include "tap/state.h"
 #include "tap/stub.h"
@@ -187,23 +188,21 @@ static bool find_mapping(pid_t pid, uint64_t addr, uint64_t *ret_start, uint64_t
 #define WINDOW (64U << 10)
 
 /* By what was found in the module once for all its sites. */
-static bool is_unmarked(const struct code_read *code, uint64_t hole)
+static bool is_unmarked(const struct known_code *code, uint64_t offset)
 {
-	for (uint64_t at = hole - code->addr; at < hole - code->addr + CAVE_SIZE; at++)
+	for (uint64_t at = offset; at < offset + CAVE_SIZE; at++)
 		if (at < code->len && code->marks[at / 8] & 1U << at % 8)
 			return false;
 	return true;
 }
 
-/* No direct branch of the module's code leads into the hole: all of it is looked through. */
-static bool is_unreached(struct tapped *tapped, uint64_t hole)
+/* By all of the module's code, which is looked through. */
+static bool is_untargeted(struct tapped *tapped, uint64_t hole)
 {
-	uint8_t *code auto_free = tapped->code ? NULL : own_alloc(WINDOW);
+	uint8_t *code auto_free = own_alloc(WINDOW);
 	uint64_t start, end;
 	size_t len;
 
-	if (tapped->code)
-		return is_unmarked(tapped->code, hole);
 	if (!find_mapping(tapped->proc->pid, hole, &start, &end))
 		return false;
 	for (uint64_t at = start; at<end; at += len> 8 ? len - 8 : len) {
@@ -214,6 +213,13 @@ static bool is_unreached(struct tapped *tapped, uint64_t hole)
 			break;
 	}
 	return true;
+}
+
+/* No direct branch of the module's code leads into the hole. */
+static bool is_unreached(struct tapped *tapped, uint64_t hole)
+{
+	return tapped->code ? is_unmarked(tapped->code, hole - tapped->code_at)
+			    : is_untargeted(tapped, hole);
 }
 
 /* Distances from the code at which a page for stubs is tried for, in units of 64 MB. */
@@ -278,8 +284,8 @@ int patch_near_place(struct tap *tap, struct tapped *tapped, struct task *task, 
 int patch_two_bytes(struct tap *tap, struct tapped *tapped, struct task *task, uint64_t site,
 		    const uint8_t code[2])
 {
-	static const uint8_t trap = 0xcc, call[] = { 0x0f, 0x05 };
-	int result = guard_add_bytes(tap->tracer, task, site, trap, call, sizeof(call));
+	static const uint8_t trap = 0xcc;
+	int result = guard_add_bytes(tap->tracer, task, site, trap, call_code, sizeof(call_code));
 
 	if (!result)
 		result = space_poke(tapped->proc, site, &trap, 1);
@@ -295,12 +301,11 @@ int patch_two_bytes(struct tap *tap, struct tapped *tapped, struct task *task, u
 static int read_around(struct tapped *tapped, struct task *task, uint64_t site,
 		       uint8_t code[2 * CAVE_AROUND])
 {
-	static const uint8_t call[] = { 0x0f, 0x05 };
 	int result = hook_code(tapped, task, site - CAVE_AROUND, code, 2 * CAVE_AROUND);
 
 	for (size_t i = 0; !result && i < 2 * CAVE_AROUND - 1; i++)
 		if (map_get(&tapped->sites, site - CAVE_AROUND + i))
-			memcpy(code + i, call, sizeof(call));
+			memcpy(code + i, call_code, sizeof(call_code));
 	return result;
 }
 
@@ -340,7 +345,6 @@ int patch_fill_cave(struct tapped *tapped, uint64_t site, const struct cave *cav
 
 static int patch_cave(struct tap *tap, struct tapped *tapped, struct task *task, uint64_t site)
 {
-	static const uint8_t call[] = { 0x0f, 0x05 };
 	uint8_t jump[] = { 0xeb, 0 };
 	struct cave cave;
 	uint64_t stub;
@@ -357,16 +361,8 @@ static int patch_cave(struct tap *tap, struct tapped *tapped, struct task *task,
 	jump[1] = (uint8_t)cave_distance(site, &cave);
 	if (!brk_catch(task, site, stub))
 		return -ENOSPC;
-	result = guard_add_bytes(tap->tracer, task, site, jump[0], call, sizeof(call));
+	result = guard_add_bytes(tap->tracer, task, site, jump[0], call_code, sizeof(call_code));
 	return result ? result : patch_two_bytes(tap, tapped, task, site, jump);
-}
-
-static void on_trap(void *ctx, struct task *task, struct regs *regs, void *arg)
-{
-	(void)ctx;
-	(void)task;
-	(void)regs;
-	(void)arg;
 }
 
 /* A breakpoint, from which the thread goes on at the stub: one stop a call. */
@@ -377,7 +373,7 @@ static int patch_trap(struct tap *tap, struct tapped *tapped, struct task *task,
 
 	if (!result)
 		result = write_stub(tap, tapped, task, stub, site);
-	return result ? result : brk_stand(tap->tracer, task, site, 0x0f, stub, on_trap, tap);
+	return result ? result : brk_stand(tap->tracer, task, site, call_code[0], stub, NULL, NULL);
 }
 
 int patch_site(struct tap *tap, struct tapped *tapped, struct task *task, uint64_t site)
@@ -387,7 +383,7 @@ int patch_site(struct tap *tap, struct tapped *tapped, struct task *task, uint64
 
 	if (result)
 		return result;
-	if (code[0] != 0x0f || code[1] != 0x05)
+	if (memcmp(code, call_code, sizeof(call_code)) != 0)
 		return -EINVAL;
 	/* Another jump's distance is made of these bytes. */
 	if (brk_holds(task, site, 2))

@@ -29,33 +29,29 @@ struct stub_page {
 	uint8_t used[4096 / 8]; /* a bit per byte */
 };
 
-/* Code of a process that is being gone through. */
-struct code_read {
-	uint64_t addr;
-	size_t len;
-	const uint8_t *marks; /* cave_mark_entries */
-};
+struct known_code;
 
 /* A process that has the agent. */
 struct tapped {
 	struct proc *proc;
 	struct ring *ring;
-	uint32_t number;        /* ring_control.process */
-	bool refused;           /* not tapped, and not tried again */
-	bool ready;             /* the agent is in place */
-	bool recalled;          /* all calls are traced, as one of them is wanted */
-	bool attached;          /* was running before; the agent stands for its filter: attach.c */
-	bool left;              /* … and its code is as it was */
-	struct code_read *code; /* NULL, but while all of it is gone through */
-	unsigned int vforks;    /* children that run in its memory */
-	struct map threads;     /* fs base → struct task */
-	struct map keys;        /* tid → fs base */
-	struct map fds;         /* descriptor → state, as in its memory */
-	struct map gens;        /* descriptor → the last number that stood for a socket */
-	struct map sites;       /* addresses that were patched, or cannot be */
-	struct map stubs;       /* by address: the site they belong to */
-	struct map holes;       /* of caves, by address: the site they belong to */
-	struct map fillings;    /* attached: what stood in caves, by address: struct filling */
+	uint32_t number; /* ring_control.process */
+	bool refused;    /* not tapped, and not tried again */
+	bool ready;      /* the agent is in place */
+	bool recalled;   /* all calls are traced, as one of them is wanted */
+	bool attached;   /* was running before; the agent stands for its filter: attach.c */
+	bool left;       /* … and its code is as it was */
+	const struct known_code *code; /* that is gone through, mapped at code_at; NULL: none is */
+	uint64_t code_at;
+	unsigned int vforks; /* children that run in its memory */
+	struct map threads;  /* fs base → struct task */
+	struct map keys;     /* tid → fs base */
+	struct map fds;      /* descriptor → state, as in its memory */
+	struct map gens;     /* descriptor → the last number that stood for a socket */
+	struct map sites;    /* addresses that were patched, or cannot be */
+	struct map stubs;    /* by address: the site they belong to */
+	struct map holes;    /* of caves, by address: the site they belong to */
+	struct map fillings; /* attached: what stood in caves, by address: struct filling */
 	struct map partials; /* by fs base: calls whose payload comes in several records; drain.c */
 	struct map pages;    /* struct stub_page */
 	struct map hooks;    /* by the address of its stub: struct hook */
@@ -118,8 +114,6 @@ void tapped_write_disabled(struct tapped *tapped);
 void tap_start_ticker(struct tap *tap);
 /* fork.c: a child that ran in its parent's memory has ended, or executed something. */
 void tapped_vfork_end(struct tap *tap, const struct proc *child);
-/* For a forked child: of maps whose values are no pointers to what one of the two has alone. */
-void tapped_copy_map(struct map *to, const struct map *from);
 
 /* setup.c: puts the agent into the process of a task TASK_AT_ENTRY. 0 or -errno. */
 int setup_process(struct tap *tap, struct tapped *tapped, struct task *task);
@@ -178,8 +172,6 @@ bool drain_was_published(const struct ring *ring, uint64_t position);
 void attach_note_cave(struct tapped *tapped, const struct cave *cave);
 void attach_copy(struct tapped *to, const struct tapped *from);
 void attach_done(struct tapped *tapped);
-/* The process's own bytes stand at the site again. */
-void attach_restore(struct tap *tap, struct tapped *tapped, struct task *task, uint64_t site);
 /* A trap goes to the stub's, before anything leads there. 0 or -errno. */
 int attach_guard_stub(struct tap *tap, struct task *task, uint64_t stub);
 

@@ -16,6 +16,9 @@
 
 #define STUB_ENTRY (STUB_RET + 8)
 
+/* What stands at a site before it is patched: syscall. */
+static const uint8_t call_code[] = { 0x0f, 0x05 };
+
 static const uint8_t stub_code[STUB_RET] = { 0x48, 0x8d, 0x0d, 0xf9, 0xff, 0xff, 0xff, /* lea */
 					     0xff, 0x25, 0x13, 0x00, 0x00, 0x00,       /* jmp *32 */
 					     0x90,                                     /* nop */

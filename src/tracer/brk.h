@@ -98,7 +98,7 @@ void brk_adopt(struct task *task, uint64_t addr, uint64_t go_on, brk_hit *hit, v
 
 /*
  * A breakpoint on a byte of ours, `orig`, that nobody reads as part of something else: from there the
- * thread goes on at `go_on`. Behind a brk_reserve, or a SIGKILL of iotrace can end an attached process. 0 or
+ * thread goes on at `go_on`; hit can be NULL. Behind a brk_reserve, or a SIGKILL of iotrace can end an attached process. 0 or
  * -errno.
  */
 int brk_stand(struct tracer *tracer, struct task *task, uint64_t addr, uint8_t orig, uint64_t go_on,

@@ -78,7 +78,9 @@ int brk_give(struct tracer *tracer, struct task *task, uint64_t addr, const stru
 	return space_write(space, task->proc->pid, addr, &brk->orig, 1);
 }
 
-void brk_adopt(struct task *task, uint64_t addr, uint64_t go_on, brk_hit *hit, void *ctx, void *arg)
+/* hit NULL: nobody is told. */
+static struct brk *adopt(struct task *task, uint64_t addr, uint8_t orig, uint64_t go_on,
+			 brk_hit *hit, void *ctx, void *arg)
 {
 	struct space *space = brk_space(task);
 	struct brk *brk = map_get(&space->brks, addr);
@@ -88,10 +90,16 @@ void brk_adopt(struct task *task, uint64_t addr, uint64_t go_on, brk_hit *hit, v
 		map_put(&space->brks, addr, brk);
 	}
 	*brk = (struct brk){ .addr = addr,
-			     .orig = BRK_TRAP,
+			     .orig = orig,
 			     .displaced = go_on,
 			     .users = { { hit, ctx, arg } },
-			     .user_count = 1 };
+			     .user_count = hit != NULL };
+	return brk;
+}
+
+void brk_adopt(struct task *task, uint64_t addr, uint64_t go_on, brk_hit *hit, void *ctx, void *arg)
+{
+	adopt(task, addr, BRK_TRAP, go_on, hit, ctx, arg);
 }
 
 int brk_stand(struct tracer *tracer, struct task *task, uint64_t addr, uint8_t orig, uint64_t go_on,
@@ -100,13 +108,12 @@ int brk_stand(struct tracer *tracer, struct task *task, uint64_t addr, uint8_t o
 	static const uint8_t trap = BRK_TRAP;
 	struct space *space = brk_space(task);
 	int result = guard_add(tracer, task, addr, orig);
+	const struct brk *brk;
 
 	if (result)
 		return result;
-	brk_adopt(task, addr, go_on, hit, ctx, NULL);
-	((struct brk *)map_get(&space->brks, addr))->orig = orig;
-	if (!catcher_add(space, task->proc->pid, map_get(&space->brks, addr), &orig) &&
-	    task->proc->attached) {
+	brk = adopt(task, addr, orig, go_on, hit, ctx, NULL);
+	if (!catcher_add(space, task->proc->pid, brk, &orig) && task->proc->attached) {
 		guard_remove(tracer, task, addr);
 		free(map_take(&space->brks, addr));
 		return -ENOSPC;

@@ -281,17 +281,31 @@ static int ensure(struct tracer *tracer, pid_t pid)
 	return result;
 }
 
-static void take_slot(struct guard *guard, size_t slot)
+/* Into the first free slot from *at on. 0 or -ENOSPC. */
+static int put(struct guard *guard, size_t *at, pid_t pid, const struct planted *what)
 {
-	if (slot >= guard->top)
-		guard->top = slot + 1;
+	struct planted *slots = guard->shared->slots;
+
+	while (*at < SLOTS && atomic_load(&slots[*at].pid))
+		(*at)++;
+	if (*at == SLOTS)
+		return -ENOSPC;
+	if (*at >= guard->top)
+		guard->top = *at + 1;
+	slots[*at].now = what->now;
+	slots[*at].len = what->len;
+	slots[*at].addr = what->addr;
+	memcpy(slots[*at].orig, what->orig, sizeof(what->orig));
+	atomic_store(&slots[*at].pid, pid);
+	return 0;
 }
 
 int guard_add_bytes(struct tracer *tracer, struct task *task, uint64_t addr, uint8_t now,
 		    const uint8_t *orig, size_t len)
 {
+	struct planted what = { .now = now, .len = (uint8_t)len, .addr = addr };
 	pid_t pid = task->proc->pid;
-	struct planted *slots;
+	size_t at = 0;
 	int result;
 
 	if (!task->proc->attached)
@@ -299,19 +313,8 @@ int guard_add_bytes(struct tracer *tracer, struct task *task, uint64_t addr, uin
 	result = ensure(tracer, pid);
 	if (result)
 		return result;
-	slots = tracer->guard->shared->slots;
-	for (size_t i = 0; i < SLOTS; i++) {
-		if (atomic_load(&slots[i].pid))
-			continue;
-		take_slot(tracer->guard, i);
-		slots[i].addr = addr;
-		slots[i].now = now;
-		slots[i].len = (uint8_t)len;
-		memcpy(slots[i].orig, orig, len);
-		atomic_store(&slots[i].pid, pid);
-		return 0;
-	}
-	return -ENOSPC;
+	memcpy(what.orig, orig, len);
+	return put(tracer->guard, &at, pid, &what);
 }
 
 int guard_add(struct tracer *tracer, struct task *task, uint64_t addr, uint8_t orig)
@@ -319,35 +322,19 @@ int guard_add(struct tracer *tracer, struct task *task, uint64_t addr, uint8_t o
 	return guard_add_bytes(tracer, task, addr, 0xcc, &orig, 1);
 }
 
-/* The next free slot from *at on; false: there is none. */
-static bool find_free(const struct planted *slots, size_t *at)
-{
-	while (*at < SLOTS && atomic_load(&slots[*at].pid))
-		(*at)++;
-	return *at < SLOTS;
-}
-
 void guard_fork(struct tracer *tracer, pid_t parent, pid_t child)
 {
 	struct guard *guard = tracer->guard;
-	struct planted *slots;
-	size_t to = 0;
+	const struct planted *slots;
+	size_t top, to = 0;
 
 	if (!guard || map_get(&guard->known, (uint64_t)parent) != guard || ensure(tracer, child))
 		return;
 	slots = guard->shared->slots;
-	for (size_t from = 0, top = guard->top; from < top; from++) {
-		if (atomic_load(&slots[from].pid) != parent)
-			continue;
-		if (!find_free(slots, &to))
+	top = guard->top;
+	for (size_t from = 0; from < top; from++)
+		if (atomic_load(&slots[from].pid) == parent && put(guard, &to, child, &slots[from]))
 			return;
-		take_slot(guard, to);
-		slots[to].now = slots[from].now;
-		slots[to].len = slots[from].len;
-		slots[to].addr = slots[from].addr;
-		memcpy(slots[to].orig, slots[from].orig, sizeof(slots[to].orig));
-		atomic_store(&slots[to].pid, child);
-	}
 }
 
 int guard_rescue(struct tracer *tracer, pid_t pid, struct rescue **ret_rescue)
