@@ -37,6 +37,9 @@ static void to_front(struct pull *pull, uint64_t nr)
 /* Behind it; rax is what the program, or the kernel that will restart it, is to find. */
 static void to_back(struct pull *pull)
 {
+	/* Where the tracer has seen it interrupted. */
+	if (pull->task->call.ip == pull->user->rip)
+		pull->task->call.ip = pull->site + LENGTH;
 	pull->user->rip = pull->site + LENGTH;
 	/* As the instruction leaves them. */
 	pull->user->rcx = pull->site + LENGTH;

@@ -11,7 +11,6 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
 #include <sys/wait.h>
@@ -56,6 +55,7 @@ static void seize_task(void *ctx, int tid)
 	task->born = true;
 	task->proc->attached = true;
 	task->proc->follow_all = true;
+	task->proc->threads_fork = true;
 	pin_attach(seize->tracer, task);
 	task_interrupt(task);
 	seize->count++;

@@ -95,6 +95,8 @@ static struct task *add_child(struct tracer *tracer, struct task *parent, pid_t 
 	struct task *child = task_add(tracer, tid, is_thread ? parent->proc->pid : tid);
 
 	child->detach = parent->detach;
+	if (!is_thread && parent->tid != parent->proc->pid)
+		parent->proc->threads_fork = true;
 	if (!is_thread)
 		inherit(tracer, parent->proc, child->proc, flags);
 	/* It is let go at its first stop, and nobody hears of it. */

@@ -8,7 +8,6 @@
 
 #include <errno.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
@@ -201,13 +200,6 @@ void tracer_ask(struct task *task)
 	task->asked = true;
 }
 
-bool task_has_pending(pid_t tid, int sig)
-{
-	struct proc_signals signals;
-
-	return !proc_signals(tid, &signals) && signals.own & PROC_SIGNAL(sig);
-}
-
 /*
  * SECCOMP_RET_TRAP puts the call's number where its result would be, and sends SIGSYS: the call was
  * not made (kernel/seccomp.c).
@@ -258,12 +250,26 @@ static bool is_caught(pid_t tid, int sig)
 }
 
 /*
+ * It stands behind its interrupted call, or in front of it (aarch64). Else the call was made again inside the
+ * process, where we do not see it, after a signal that was not delivered here.
+ */
+static bool is_at_call(const struct task *task)
+{
+	struct regs regs;
+
+	return !regs_get(task->tid, &regs) && task->call.ip - regs_ip(&regs) <= 4 &&
+	       regs_sp(&regs) == task->call.sp;
+}
+
+/*
  * A signal is about to be delivered to a task whose call it has interrupted. Whether the call is made
  * again or fails with EINTR is the handler's SA_RESTART, which shows in the frame that the kernel makes
  * for it: so the task is stopped once more when it has. True if that was begun.
  */
-bool call_step_into_handler(struct task *task, int sig)
+bool call_step_into_handler(struct tracer *tracer, struct task *task, int sig)
 {
+	if (task->suspended && !is_at_call(task))
+		call_drop(tracer, task);
 	if (!task->suspended || !is_caught(task->tid, sig))
 		return false;
 	task->stepping = true;

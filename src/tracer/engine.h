@@ -109,8 +109,6 @@ void task_forget(struct tracer *tracer, struct task *task, int status);
 
 /* calls.c: the registers behind a system call instruction, in that call's ABI. 0 or -errno. */
 int task_get_regs(const struct task *task, struct regs *ret_regs);
-/* A signal of that number waits for the thread itself. */
-bool task_has_pending(pid_t tid, int sig);
 /* True at the entry of a call, of whichever kind of stop but seccomp's. */
 bool call_is_entered(struct task *task);
 int on_seccomp(struct tracer *tracer, struct task *task, struct stop stop);
@@ -120,8 +118,17 @@ void call_drop(struct tracer *tracer, struct task *task);
 
 /* The task ends in its call: what the kernel has done of it shows in its registers. */
 void call_cut_off(struct tracer *tracer, struct task *task);
-bool call_step_into_handler(struct task *task, int sig);
+bool call_step_into_handler(struct tracer *tracer, struct task *task, int sig);
 void call_at_handler(struct tracer *tracer, struct task *task);
+
+/* signals.c. A signal of that number waits for the thread itself. */
+bool task_has_pending(pid_t tid, int sig);
+/* At a signal's delivery. True: it goes to the main thread, and is not to be delivered here. */
+bool signal_pass_on(const struct tracer *tracer, struct task *task, int sig);
+/* The main thread has one before it that was passed on, and must not be let go until it is there. */
+bool signal_is_due(const struct task *task);
+/* The main thread ends: what was passed on to it goes to the others. */
+void signal_give_back(const struct task *task);
 
 /* birth.c */
 int on_clone(struct tracer *tracer, struct task *parent, struct stop stop);

@@ -72,6 +72,9 @@ struct proc {
 	bool widen_wanted;   /* take the wide filter at the next chance */
 	bool multi_widened;  /* had threads when it was widened: forks of that moment are to be
 			       checked */
+	bool threads_fork;   /* others than the main thread have children, or may have */
+	/* Signals on their way to the main thread; NULL: there were none. */
+	struct passed *passed;
 	void *user;
 };
 

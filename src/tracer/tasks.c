@@ -44,6 +44,7 @@ void task_remove(struct tracer *tracer, struct task *task)
 		map_take(&tracer->procs, (uint64_t)proc->pid);
 		guard_forget(tracer, proc->pid);
 		space_put(proc->space);
+		free(proc->passed);
 		free(proc);
 	}
 }

@@ -63,7 +63,7 @@ int task_resume(struct tracer *tracer, struct task *task, int sig)
 
 	if (task->detach)
 		tracer->ops->leaving(tracer->ctx, task);
-	if (task->detach && !brk_may_leave(tracer, task))
+	if (task->detach && (!brk_may_leave(tracer, task) || signal_is_due(task)))
 		return task_restart(task, PTRACE_CONT, sig);
 	if (task->detach && !task->next && !task->prev && brk_has_islands(task)) {
 		/* Calls can be made neither there, nor where a signal would be lost by it. */
@@ -126,6 +126,7 @@ static int on_exec(struct tracer *tracer, struct task *task, struct stop stop)
 	former->stopped = true;
 	space_put(proc->space);
 	proc->space = NULL;
+	proc->threads_fork = false;
 	guard_exec(tracer, proc->pid);
 	/* What stood for a filter is no more. */
 	if (proc->told_inside) {
@@ -144,6 +145,7 @@ static int on_exiting(struct tracer *tracer, struct task *task, struct stop stop
 {
 	(void)stop;
 	task->dying = true;
+	signal_give_back(task);
 	call_cut_off(tracer, task);
 	tracer->ops->exiting(tracer->ctx, task);
 	return task_restart(task, PTRACE_CONT, 0);
@@ -170,7 +172,9 @@ static int on_signal(struct tracer *tracer, struct task *task, struct stop stop)
 	}
 	if (stop.code == SIGTRAP && brk_handle(tracer, task))
 		return task_resume(tracer, task, 0);
-	if (!task->detach && call_step_into_handler(task, stop.code))
+	if (signal_pass_on(tracer, task, stop.code))
+		return task_resume(tracer, task, 0);
+	if (!task->detach && call_step_into_handler(tracer, task, stop.code))
 		return 0;
 	return task_resume(tracer, task, stop.code);
 }
