@@ -241,7 +241,7 @@ struct drive *drive_new(const char *command, uint64_t limit_ns)
 {
 	struct drive *drive = own_zalloc(sizeof(*drive));
 
-	*drive = (struct drive){ .sink = { drive_emit, drive_finish },
+	*drive = (struct drive){ .sink = { .emit = drive_emit, .finish = drive_finish },
 				 .limit = limit_ns,
 				 .go_fd = -1,
 				 .done_fd = -1,

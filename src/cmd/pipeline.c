@@ -310,7 +310,7 @@ int pipeline_open(struct pipeline *pipeline, const struct output_settings *setti
 {
 	struct queue_options queue = { .bytes = settings->queue ? settings->queue : QUEUE_BYTES,
 				       .drop = settings->drop,
-				       .idle = pipeline_flush,
+				       .idle = pipeline_idle,
 				       .idle_ctx = pipeline };
 
 	pipeline->chosen_calls = selection_chooses_calls(selection);
@@ -342,12 +342,11 @@ bool pipeline_is_dead(const struct pipeline *pipeline)
 	return tee_is_dead(pipeline->tee);
 }
 
-void pipeline_flush(void *ctx)
+bool pipeline_idle(void *ctx)
 {
 	struct pipeline *pipeline = ctx;
 
-	if (pipeline->tee)
-		tee_flush(pipeline->tee);
+	return pipeline->tee && tee_idle(pipeline->tee);
 }
 
 void pipeline_finish(struct pipeline *pipeline)

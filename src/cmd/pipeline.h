@@ -74,8 +74,11 @@ int pipeline_open_replay(struct pipeline *pipeline, const struct output_settings
 /* True when nobody wants more: all outputs have failed. */
 bool pipeline_is_dead(const struct pipeline *pipeline);
 
-/* Hands what is buffered to the operating system; also before the pipeline is open. */
-void pipeline_flush(void *pipeline);
+/*
+ * Nothing has come for a while: hands what is buffered to the operating system; also before the pipeline is
+ * open. True where it is to be called again (tee_idle).
+ */
+bool pipeline_idle(void *pipeline);
 
 /* Writes out everything and says what could not be written. */
 void pipeline_finish(struct pipeline *pipeline);

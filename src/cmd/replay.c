@@ -135,7 +135,7 @@ int replay_run(const struct replay *replay)
 	struct reader_options options = {
 		.payload_max = settings->max_bytes ? settings->max_bytes : replay->payload_max,
 		.follow = settings->follow,
-		.idle = pipeline_flush,
+		.idle = pipeline_idle,
 		.ctx = &pipeline,
 	};
 	struct selection *selection = selection_make(&settings->selection);

@@ -393,7 +393,7 @@ struct gather *gather_new(const struct gather_options *options)
 					       .forgotten = on_forgotten };
 	struct gather *gather = own_zalloc(sizeof(*gather));
 
-	gather->sink = (struct sink){ gather_emit, gather_finish };
+	gather->sink = (struct sink){ .emit = gather_emit, .finish = gather_finish };
 	gather->options = *options;
 	gather->streams = streams_new(&ops, gather);
 	return gather;

@@ -28,6 +28,6 @@ struct sink *alerts_new(void)
 {
 	struct sink *sink = own_zalloc(sizeof(*sink));
 
-	*sink = (struct sink){ alerts_emit, alerts_finish };
+	*sink = (struct sink){ .emit = alerts_emit, .finish = alerts_finish };
 	return sink;
 }

@@ -88,7 +88,7 @@ struct sink *iot_new(struct out *out, const struct format_options *options)
 {
 	struct iot *iot = own_zalloc(sizeof(*iot));
 
-	iot->sink = (struct sink){ iot_emit, iot_finish };
+	iot->sink = (struct sink){ .emit = iot_emit, .finish = iot_finish };
 	iot->out = out;
 	iot->repeat = repeat_new();
 	iot->rotate = out_is_file(out) ? options->rotate : 0;

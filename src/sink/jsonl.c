@@ -206,7 +206,7 @@ struct sink *jsonl_new(struct out *out, const struct format_options *options)
 	struct jsonl *jsonl = own_zalloc(sizeof(*jsonl));
 
 	(void)options;
-	jsonl->sink = (struct sink){ jsonl_emit, jsonl_finish };
+	jsonl->sink = (struct sink){ .emit = jsonl_emit, .finish = jsonl_finish };
 	jsonl->out = out;
 	return &jsonl->sink;
 }

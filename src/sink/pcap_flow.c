@@ -1,5 +1,6 @@
 #include "sink/pcap_flow.h"
 
+#include "base/hash.h"
 #include "base/own.h"
 #include "sink/pcap_addr.h"
 #include "sink/pcap_block.h"
@@ -225,15 +226,10 @@ void flow_skip(struct flow *flow, int side, uint64_t end)
 		flow->sent[side] = end;
 }
 
-/* FNV-1a of the beginning, and the length. */
+/* Of the beginning, and the length. */
 static uint64_t hash_of(const struct event_data *data)
 {
-	size_t len = data->captured < 256 ? data->captured : 256;
-	uint64_t hash = 0xcbf29ce484222325ULL ^ data->len;
-
-	for (size_t i = 0; i < len; i++)
-		hash = (hash ^ data->payload[i]) * 0x100000001b3ULL;
-	return hash;
+	return hash_bytes(data->len, data->payload, data->captured < 256 ? data->captured : 256);
 }
 
 /* True where the other end has shown this datagram already; else it is remembered. */

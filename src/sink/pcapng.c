@@ -3,12 +3,16 @@
  * numbers, each with the process it belongs to (PKTAP). docs/pcapng.md says what is real.
  */
 #include "base/addr.h"
+#include "base/clock.h"
+#include "base/hash.h"
 #include "base/map.h"
 #include "base/own.h"
 #include "sink/format.h"
 #include "sink/pcap_addr.h"
 #include "sink/pcap_block.h"
 #include "sink/pcap_flow.h"
+#include "sink/pcap_listeners.h"
+#include "sink/pcap_order.h"
 #include "stream/stream.h"
 
 #include <errno.h>
@@ -18,18 +22,16 @@
 /* Names that were written; beyond, they are written again. */
 #define NAMES_MAX 4096
 
-/* Listening sockets that are remembered. */
-#define LISTENERS_MAX 1024
-
 struct pcapng {
 	struct sink sink;
 	struct pcap_file file;
 	bool plain; /* the plaintext layer instead of the wire's */
 	bool begun;
+	struct order *order;
 	struct streams *streams;
-	struct map listeners; /* conn to struct addr */
-	struct map randoms;   /* beginning of a client random to struct flow */
-	struct map names;     /* hash of address and name to anything */
+	struct pcap_listeners listeners;
+	struct map randoms; /* beginning of a client random to struct flow */
+	struct map names;   /* hash of address and name to anything */
 };
 
 /* What a stream has of its own. */
@@ -67,14 +69,10 @@ static void put_flow(struct pcapng *pcapng, struct flow *flow)
 
 static void add_name(struct pcapng *pcapng, const struct addr *addr, const char *name)
 {
-	uint64_t hash = 0xcbf29ce484222325ULL;
 	size_t len;
 	const uint8_t *bytes = pcap_addr_bytes(addr, &len);
+	uint64_t hash = hash_bytes(hash_bytes(0, bytes, len), name, strlen(name));
 
-	for (size_t i = 0; i < len; i++)
-		hash = (hash ^ bytes[i]) * 0x100000001b3ULL;
-	for (const char *p = name; *p; p++)
-		hash = (hash ^ (uint8_t)*p) * 0x100000001b3ULL;
 	if (map_count(&pcapng->names) >= NAMES_MAX)
 		map_done(&pcapng->names);
 	if (!map_put(&pcapng->names, hash, pcapng))
@@ -129,67 +127,6 @@ static int side_of(const struct stream *stream, enum event_dir dir)
 	return dir == DIR_OUT ? link->out_side : !link->out_side;
 }
 
-static bool same_host(const struct addr *a, const struct addr *b)
-{
-	size_t len, other;
-	const uint8_t *bytes, *others;
-
-	if (!a->len || !b->len || a->family != b->family || a->family == AF_UNIX)
-		return false;
-	bytes = pcap_addr_bytes(a, &len);
-	others = pcap_addr_bytes(b, &other);
-	return !memcmp(bytes, others, len);
-}
-
-static bool is_any(const struct addr *addr)
-{
-	size_t len;
-	const uint8_t *bytes;
-	static const uint8_t zeros[16];
-
-	if (!addr->len || addr->family == AF_UNIX)
-		return false;
-	bytes = pcap_addr_bytes(addr, &len);
-	return !memcmp(bytes, zeros, len);
-}
-
-static bool is_loopback(const struct addr *addr)
-{
-	size_t len;
-	const uint8_t *bytes;
-
-	if (!addr->len || addr->family == AF_UNIX)
-		return false;
-	bytes = pcap_addr_bytes(addr, &len);
-	return len == 4 ? bytes[0] == 127 : IN6_IS_ADDR_LOOPBACK(&addr->in6.sin6_addr);
-}
-
-/* A listening socket of the trace will accept this connection. */
-static bool is_awaited(const struct pcapng *pcapng, const struct stream *stream)
-{
-	MAP_FOR_EACH(node, &pcapng->listeners) {
-		const struct addr *at = map_value(node);
-
-		if (addr_equal(at, &stream->remote))
-			return true;
-		if (is_any(at) && addr_port(at) == addr_port(&stream->remote) &&
-		    (is_loopback(&stream->remote) || same_host(&stream->local, &stream->remote)))
-			return true;
-	}
-	return false;
-}
-
-static void add_listener(struct pcapng *pcapng, const struct event_socket *socket)
-{
-	struct addr *addr;
-
-	if (addr_is_empty(&socket->local) || map_count(&pcapng->listeners) >= LISTENERS_MAX)
-		return;
-	addr = own_alloc(sizeof(*addr));
-	*addr = socket->local;
-	free(map_put(&pcapng->listeners, socket->conn, addr));
-}
-
 static void on_connect(struct pcapng *pcapng, struct stream *stream, const struct event *event)
 {
 	const struct event_socket *socket = &event->socket;
@@ -197,7 +134,7 @@ static void on_connect(struct pcapng *pcapng, struct stream *stream, const struc
 
 	if (!flow || is_messages(stream))
 		return;
-	if (!flow->begun && !stream->peer && is_awaited(pcapng, stream))
+	if (!flow->begun && !stream->peer && pcap_listeners_await(&pcapng->listeners, stream))
 		flow_hold(flow, HOLD_PEER, event->time);
 	flow_add_syn(flow, event);
 	if (!socket->error)
@@ -220,11 +157,11 @@ static void on_socket(struct pcapng *pcapng, struct stream *stream, const struct
 {
 	switch (event->socket.what) {
 	case SOCKET_LISTEN:
-		add_listener(pcapng, &event->socket);
+		pcap_listeners_add(&pcapng->listeners, &event->socket);
 		break;
 	case SOCKET_FOUND:
 		if (addr_is_empty(&event->socket.remote))
-			add_listener(pcapng, &event->socket);
+			pcap_listeners_add(&pcapng->listeners, &event->socket);
 		break;
 	case SOCKET_CONNECT:
 		on_connect(pcapng, stream, event);
@@ -392,7 +329,7 @@ static void on_closed(void *ctx, struct stream *stream, const struct event *even
 	struct pcapng *pcapng = ctx;
 	struct flow *flow = stream->user ? flow_of(pcapng, stream) : NULL;
 
-	free(map_take(&pcapng->listeners, stream->conn));
+	pcap_listeners_forget(&pcapng->listeners, stream->conn);
 	if (!flow || is_messages(stream))
 		return;
 	/* An answer that was never seen is no connection that could be ended. */
@@ -455,18 +392,32 @@ static void begin(struct pcapng *pcapng, const struct event *event)
 	pcapng->begun = true;
 }
 
-static void pcapng_emit(struct sink *sink, struct event *event)
+static void add_event(void *ctx, struct event *event)
 {
-	struct pcapng *pcapng = (struct pcapng *)sink;
+	struct pcapng *pcapng = ctx;
 
-	if (!pcapng->begun)
-		begin(pcapng, event);
 	flows_release_old(&pcapng->file, event->time);
 	if (event->type == EVENT_SECRET)
 		add_secret(pcapng, event->secret.line);
 	else
 		streams_add(pcapng->streams, event);
 	out_end_record(pcapng->file.out);
+}
+
+static void pcapng_emit(struct sink *sink, struct event *event)
+{
+	struct pcapng *pcapng = (struct pcapng *)sink;
+
+	if (!pcapng->begun)
+		begin(pcapng, event);
+	order_add(pcapng->order, event);
+}
+
+static bool pcapng_idle(struct sink *sink)
+{
+	struct pcapng *pcapng = (struct pcapng *)sink;
+
+	return order_idle(pcapng->order, clock_monotonic());
 }
 
 static int pcapng_finish(struct sink *sink)
@@ -476,11 +427,10 @@ static int pcapng_finish(struct sink *sink)
 
 	if (!pcapng->begun)
 		begin(pcapng, NULL);
+	order_free(pcapng->order);
 	streams_free(pcapng->streams);
 	result = out_close(pcapng->file.out);
-	MAP_FOR_EACH(node, &pcapng->listeners)
-		free(map_value(node));
-	map_done(&pcapng->listeners);
+	pcap_listeners_done(&pcapng->listeners);
 	map_done(&pcapng->randoms);
 	map_done(&pcapng->names);
 	free(pcapng);
@@ -491,7 +441,9 @@ struct sink *pcapng_new(struct out *out, const struct format_options *options)
 {
 	struct pcapng *pcapng = own_zalloc(sizeof(*pcapng));
 
-	pcapng->sink = (struct sink){ pcapng_emit, pcapng_finish };
+	pcapng->sink =
+		(struct sink){ .emit = pcapng_emit, .finish = pcapng_finish, .idle = pcapng_idle };
+	pcapng->order = order_new(add_event, pcapng);
 	pcapng->file = (struct pcap_file){ .out = out, .pktap = !options->pcap_raw };
 	TAILQ_INIT(&pcapng->file.held);
 	pcapng->plain = options->pcap_plain;

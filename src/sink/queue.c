@@ -188,15 +188,18 @@ static bool is_empty(const struct queue *queue)
 	       atomic_load_explicit(&queue->head, memory_order_relaxed);
 }
 
-/* Says that it waits, then looks once more: who pushes looks the other way round. */
-static void rest(struct queue *queue)
+/*
+ * Says that it waits, then looks once more: who pushes looks the other way round. With `again` for no longer
+ * than a nap.
+ */
+static void rest(struct queue *queue, bool again)
 {
 	pthread_mutex_lock(&queue->lock);
 	atomic_store(&queue->output, OUTPUT_NAPPING);
 	if (is_empty(queue) && !atomic_load(&queue->finished))
 		nap(queue);
 	atomic_store(&queue->output, OUTPUT_WAITING);
-	while (is_empty(queue) && !atomic_load(&queue->finished))
+	while (!again && is_empty(queue) && !atomic_load(&queue->finished))
 		pthread_cond_wait(&queue->filled, &queue->lock);
 	atomic_store(&queue->output, OUTPUT_BUSY);
 	pthread_mutex_unlock(&queue->lock);
@@ -240,7 +243,7 @@ static void empty(struct queue *queue)
 static void *output_thread(void *ctx)
 {
 	struct queue *queue = ctx;
-	bool finished;
+	bool finished, again;
 
 	for (;;) {
 		/* In this order: nothing comes behind the end, but until it was seen, something can. */
@@ -251,9 +254,8 @@ static void *output_thread(void *ctx)
 		}
 		if (finished)
 			return NULL;
-		if (queue->options.idle)
-			queue->options.idle(queue->options.idle_ctx);
-		rest(queue);
+		again = queue->options.idle && queue->options.idle(queue->options.idle_ctx);
+		rest(queue, again);
 	}
 }
 
@@ -292,7 +294,7 @@ struct sink *queue_new(const struct queue_options *options, struct sink *next)
 	pthread_condattr_t attr;
 	sigset_t all, before;
 
-	queue->sink = (struct sink){ queue_emit, queue_finish };
+	queue->sink = (struct sink){ .emit = queue_emit, .finish = queue_finish };
 	queue->options = *options;
 	queue->next = next;
 	queue->mask = places(options) - 1;

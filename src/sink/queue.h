@@ -10,8 +10,11 @@
 struct queue_options {
 	size_t bytes; /* bound of what is queued; one event of more is let in alone */
 	bool drop;    /* when full: drop data events, told by a loss, instead of waiting */
-	/* Called in the output thread when everything that was queued has been emitted. */
-	void (*idle)(void *ctx);
+	/*
+	 * Called in the output thread when everything that was queued has been emitted. True: again in some
+	 * milliseconds, even if nothing comes.
+	 */
+	bool (*idle)(void *ctx);
 	void *idle_ctx;
 };
 

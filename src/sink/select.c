@@ -331,7 +331,7 @@ struct sink *select_new(struct selection *selection, struct sink *next)
 {
 	struct select *select = own_zalloc(sizeof(*select));
 
-	select->sink = (struct sink){ select_emit, select_finish };
+	select->sink = (struct sink){ .emit = select_emit, .finish = select_finish };
 	select->selection = selection;
 	select->next = next;
 	return &select->sink;

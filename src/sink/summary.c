@@ -236,7 +236,7 @@ static struct sink *collector_new(struct out *out,
 {
 	struct collector *collector = own_zalloc(sizeof(*collector));
 
-	collector->sink = (struct sink){ collect, finish };
+	collector->sink = (struct sink){ .emit = collect, .finish = finish };
 	collector->out = out;
 	collector->write = write;
 	collector->streams = streams_new(&ops, collector);

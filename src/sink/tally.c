@@ -83,7 +83,7 @@ struct sink *tally_new(const struct tally_limit *limit, struct sink *next)
 {
 	struct tally *tally = own_zalloc(sizeof(*tally));
 
-	tally->sink = (struct sink){ tally_emit, tally_finish };
+	tally->sink = (struct sink){ .emit = tally_emit, .finish = tally_finish };
 	tally->next = next;
 	tally->limit = *limit;
 	return &tally->sink;

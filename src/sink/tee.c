@@ -77,7 +77,7 @@ struct tee *tee_new(void (*report)(void *ctx, const struct tee_report *report), 
 {
 	struct tee *tee = own_zalloc(sizeof(*tee));
 
-	tee->sink = (struct sink){ tee_emit, tee_finish };
+	tee->sink = (struct sink){ .emit = tee_emit, .finish = tee_finish };
 	tee->report = report;
 	tee->ctx = ctx;
 	return tee;
@@ -104,13 +104,19 @@ bool tee_is_dead(const struct tee *tee)
 	return tee->count > 0;
 }
 
-void tee_flush(void *ctx)
+bool tee_idle(struct tee *tee)
 {
-	struct tee *tee = ctx;
+	bool again = false;
 
-	for (size_t i = 0; i < tee->count; i++)
-		if (tee->outputs[i].out) {
-			out_flush(tee->outputs[i].out);
-			check(&tee->outputs[i]);
-		}
+	for (size_t i = 0; i < tee->count; i++) {
+		struct output *output = &tee->outputs[i];
+
+		if (output->error)
+			continue;
+		again |= sink_idle(output->sink);
+		if (output->out)
+			out_flush(output->out);
+		check(output);
+	}
+	return again;
 }

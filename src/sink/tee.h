@@ -30,7 +30,10 @@ void tee_add(struct tee *tee, struct sink *sink, struct out *out);
 /* True when no output is left that has not failed. */
 bool tee_is_dead(const struct tee *tee);
 
-/* Hands all that is buffered to the operating system. */
-void tee_flush(void *tee);
+/*
+ * Nothing has come for a while: hands all that is buffered to the operating system, and has the sinks let go
+ * what they can. True where one of them is to be called again.
+ */
+bool tee_idle(struct tee *tee);
 
 #endif

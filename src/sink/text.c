@@ -285,7 +285,7 @@ struct sink *text_new(struct out *out, const struct format_options *options)
 {
 	struct text *text = own_zalloc(sizeof(*text));
 
-	text->sink = (struct sink){ text_emit, text_finish };
+	text->sink = (struct sink){ .emit = text_emit, .finish = text_finish };
 	text->out = out;
 	text->line =
 		(struct line){ .out = out, .color = options->color, .relative = options->relative };

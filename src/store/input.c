@@ -13,6 +13,7 @@
 
 /* How often a follower looks for more. */
 #define FOLLOW_NS 50000000L
+#define IDLE_MS   20
 
 #define RAW (128U << 10)
 
@@ -43,17 +44,24 @@ static uint64_t raw_position(const struct input *input)
 	return input->raw_offset - (input->raw_end - input->raw_pos);
 }
 
-static bool has_bytes(const struct input *input)
+static bool has_bytes(const struct input *input, int timeout_ms)
 {
 	struct pollfd pfd = { .fd = input->fd, .events = POLLIN };
 
-	return poll(&pfd, 1, 0) > 0;
+	return poll(&pfd, 1, timeout_ms) > 0;
 }
 
-static void idle(const struct input *input)
+static bool idle(const struct input *input)
 {
-	if (input->options.idle)
-		input->options.idle(input->options.ctx);
+	return input->options.idle && input->options.idle(input->options.ctx);
+}
+
+static void await_bytes(const struct input *input)
+{
+	bool there = has_bytes(input, 0);
+
+	while (!there && idle(input))
+		there = has_bytes(input, IDLE_MS);
 }
 
 /* At most len bytes; 0 at the end, also after a failure. */
@@ -63,8 +71,8 @@ static size_t read_some(struct input *input, uint8_t *to, size_t len)
 	ssize_t n;
 
 	while (!input->ended) {
-		if (!input->seekable && !has_bytes(input))
-			idle(input);
+		if (!input->seekable)
+			await_bytes(input);
 		n = read(input->fd, to, len);
 		if (n > 0)
 			return (size_t)n;

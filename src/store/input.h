@@ -18,8 +18,11 @@ struct input;
 
 struct input_options {
 	bool follow; /* at its end, wait for more */
-	/* Called before waiting for bytes that are not there yet; NULL: not. */
-	void (*idle)(void *ctx);
+	/*
+	 * Called before waiting for bytes that are not there yet; NULL: not. True: again in some milliseconds,
+	 * where there are still none.
+	 */
+	bool (*idle)(void *ctx);
 	void *ctx;
 };
 

@@ -16,8 +16,11 @@ struct reader;
 struct reader_options {
 	uint64_t payload_max; /* bytes to keep of one payload, see READER_PAYLOAD */
 	bool follow;          /* wait for more until the last event was read */
-	/* Called before waiting for bytes that are not there yet; NULL: not. */
-	void (*idle)(void *ctx);
+	/*
+	 * Called before waiting for bytes that are not there yet; NULL: not. True: again in some milliseconds,
+	 * where there are still none.
+	 */
+	bool (*idle)(void *ctx);
 	void *ctx;
 };
 

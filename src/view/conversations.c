@@ -366,7 +366,8 @@ struct sink *conversations_new(const struct decode_options *options, struct mess
 	};
 	struct conversations *conversations = own_zalloc(sizeof(*conversations));
 
-	conversations->sink = (struct sink){ conversations_emit, conversations_finish };
+	conversations->sink =
+		(struct sink){ .emit = conversations_emit, .finish = conversations_finish };
 	conversations->tap.message = on_message;
 	conversations->tap.exchange = on_exchange;
 	conversations->next = next;

@@ -62,10 +62,13 @@ static void socket_event(struct writer *writer, const struct end *end, enum sock
 	emit(writer, event);
 }
 
-static void moved(struct writer *writer, const struct end *end, enum event_dir dir,
-		  enum event_layer layer, const char *text, size_t len)
+/* In a call of so many nanoseconds; two events are 1000 apart. */
+static void moved_in(struct writer *writer, const struct end *end, enum event_dir dir,
+		     enum event_layer layer, const char *text, size_t len, uint64_t dur)
 {
 	struct event *event = event_new(EVENT_DATA, len);
+
+	event->data.dur = dur;
 
 	event->data.conn = end->conn;
 	event->data.proto = PROTO_TCP;
@@ -78,6 +81,12 @@ static void moved(struct writer *writer, const struct end *end, enum event_dir d
 	memcpy(event->data.payload, text, len);
 	event->data.len = event->data.captured = len;
 	emit(writer, event);
+}
+
+static void moved(struct writer *writer, const struct end *end, enum event_dir dir,
+		  enum event_layer layer, const char *text, size_t len)
+{
+	moved_in(writer, end, dir, layer, text, len, 0);
 }
 
 static void says(struct writer *writer, const struct end *end, enum event_dir dir, const char *text)
@@ -161,6 +170,19 @@ static void a_connection(void **state)
 	says(&writer, &client, DIR_IN, "answer");
 	socket_event(&writer, &client, SOCKET_CLOSE, 0);
 	expect(&writer, ">S <S >A >question <answer >F");
+}
+
+/* One thread has read the answer before another one's call that asked had returned. */
+static void an_answer_that_was_read_early(void **state)
+{
+	struct writer writer = begin(false);
+
+	(void)state;
+	socket_event(&writer, &client, SOCKET_CONNECT, 0);
+	says(&writer, &client, DIR_IN, "hello");
+	says(&writer, &client, DIR_IN, "answer");
+	moved_in(&writer, &client, DIR_OUT, LAYER_WIRE, "question", 8, 1500);
+	expect(&writer, ">S <S >A <hello >question <answer");
 }
 
 /* Nobody asked whether the connection was made, but data say it. */
@@ -327,11 +349,17 @@ static void plaintext(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_connection),   cmocka_unit_test(an_answer_that_was_not_seen),
-		cmocka_unit_test(refused),        cmocka_unit_test(in_its_middle),
-		cmocka_unit_test(both_ends),      cmocka_unit_test(both_ends_too_late),
-		cmocka_unit_test(nobody_accepts), cmocka_unit_test(secrets_come_first),
-		cmocka_unit_test(no_secrets),     cmocka_unit_test(only_one_is_held),
+		cmocka_unit_test(an_answer_that_was_read_early),
+		cmocka_unit_test(a_connection),
+		cmocka_unit_test(an_answer_that_was_not_seen),
+		cmocka_unit_test(refused),
+		cmocka_unit_test(in_its_middle),
+		cmocka_unit_test(both_ends),
+		cmocka_unit_test(both_ends_too_late),
+		cmocka_unit_test(nobody_accepts),
+		cmocka_unit_test(secrets_come_first),
+		cmocka_unit_test(no_secrets),
+		cmocka_unit_test(only_one_is_held),
 		cmocka_unit_test(plaintext),
 	};
 

@@ -27,7 +27,7 @@ struct gate {
 	struct seen seen[SEEN_MAX];
 	size_t count;
 	size_t idle_at; /* count when idle was called last */
-	size_t idles;
+	size_t idles, idles_wanted;
 	pthread_t thread, idle_thread;
 	sigset_t mask;
 	bool finished;
@@ -71,16 +71,19 @@ static int gate_finish(struct sink *sink)
 	return gate.result;
 }
 
-static void gate_idle(void *ctx)
+static bool gate_idle(void *ctx)
 {
 	struct gate *idle = ctx;
+	bool again;
 
 	pthread_mutex_lock(&idle->lock);
 	idle->idle_at = idle->count;
 	idle->idles++;
 	idle->idle_thread = pthread_self();
+	again = idle->idles < idle->idles_wanted;
 	pthread_cond_broadcast(&idle->changed);
 	pthread_mutex_unlock(&idle->lock);
+	return again;
 }
 
 static void set_shut(bool shut)
@@ -119,7 +122,7 @@ static struct sink *start(size_t bytes, bool drop)
 	};
 
 	memset(&gate, 0, sizeof(gate));
-	gate.sink = (struct sink){ gate_emit, gate_finish };
+	gate.sink = (struct sink){ .emit = gate_emit, .finish = gate_finish };
 	pthread_mutex_init(&gate.lock, NULL);
 	pthread_cond_init(&gate.changed, NULL);
 	return queue_new(&options, &gate.sink);
@@ -183,7 +186,7 @@ static int end_nothing(struct sink *sink)
 static void the_last_comes_with_the_end(void **state)
 {
 	const struct queue_options options = { .bytes = 1 << 20 };
-	struct sink next = { note_passing, end_nothing };
+	struct sink next = { .emit = note_passing, .finish = end_nothing };
 
 	(void)state;
 	for (int round = 0; round < 5000; round++) {
@@ -370,6 +373,26 @@ static void idle_comes_behind_the_last(void **state)
 	assert_int_equal(sink_finish(queue), 0);
 }
 
+static bool idle_came_again(void)
+{
+	return gate.idles >= gate.idles_wanted;
+}
+
+/* Who holds something back wants to be asked once more, though nothing comes. */
+static void idle_comes_again_where_it_wants(void **state)
+{
+	struct sink *queue = start(1 << 20, false);
+
+	(void)state;
+	pthread_mutex_lock(&gate.lock);
+	gate.idles_wanted = gate.idles + 5;
+	pthread_mutex_unlock(&gate.lock);
+	emit(queue, EVENT_NOTE, 0, 0);
+	assert_true(wait_for(idle_came_again));
+	assert_int_equal(sink_finish(queue), 0);
+	assert_int_equal(gate.count, 1);
+}
+
 static void the_thread_takes_no_signals(void **state)
 {
 	struct sink *queue = start(1 << 20, false);
@@ -397,6 +420,7 @@ int main(void)
 		cmocka_unit_test(dropped_at_the_end),
 		cmocka_unit_test(other_events_are_never_dropped),
 		cmocka_unit_test(idle_comes_behind_the_last),
+		cmocka_unit_test(idle_comes_again_where_it_wants),
 		cmocka_unit_test(the_thread_takes_no_signals),
 	};
 

@@ -286,7 +286,7 @@ static int count_finish(struct sink *sink)
 
 static void passes_on_what_it_keeps(void **state)
 {
-	struct counter counter = { .sink = { count_emit, count_finish } };
+	struct counter counter = { .sink = { .emit = count_emit, .finish = count_finish } };
 	struct selection *selection = selection_new();
 	struct sink *select;
 

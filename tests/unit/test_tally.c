@@ -53,7 +53,7 @@ static const struct tally_limit no_limit;
 
 static void sums_and_numbers(void **state)
 {
-	struct end_of_line line = { .sink = { end_emit, end_finish } };
+	struct end_of_line line = { .sink = { .emit = end_emit, .finish = end_finish } };
 	struct sink *tally = tally_new(&no_limit, &line.sink);
 	struct event event = { .type = EVENT_IOTRACE };
 
@@ -99,7 +99,7 @@ static void sums_and_numbers(void **state)
 
 static void nothing_happened(void **state)
 {
-	struct end_of_line line = { .sink = { end_emit, end_finish } };
+	struct end_of_line line = { .sink = { .emit = end_emit, .finish = end_finish } };
 	struct sink *tally = tally_new(&no_limit, &line.sink);
 	struct event event = { .type = EVENT_END };
 
@@ -118,7 +118,7 @@ static void count_reached(void *ctx)
 /* --count: so many data events, and of everything else all. What is left out is in no sum. */
 static void a_limit_of_data_events(void **state)
 {
-	struct end_of_line line = { .sink = { end_emit, end_finish } };
+	struct end_of_line line = { .sink = { .emit = end_emit, .finish = end_finish } };
 	int reached = 0;
 	struct tally_limit limit = { .count = 3, .reached = count_reached, .ctx = &reached };
 	struct sink *tally = tally_new(&limit, &line.sink);

@@ -25,7 +25,8 @@ static int count_finish(struct sink *sink)
 
 static struct counter counter_of(int result)
 {
-	return (struct counter){ .sink = { count_emit, count_finish }, .result = result };
+	return (struct counter){ .sink = { .emit = count_emit, .finish = count_finish },
+				 .result = result };
 }
 
 struct reports {
@@ -98,7 +99,7 @@ static void nothing_to_write_to(void **state)
 
 	(void)state;
 	emit_notes(tee_sink(tee), 1, 1);
-	tee_flush(tee);
+	tee_idle(tee);
 	assert_int_equal(sink_finish(tee_sink(tee)), 0);
 	assert_int_equal(reports.count, 0);
 }
@@ -117,7 +118,7 @@ static void all_get_all(void **state)
 	add_lines(tee, last, "last");
 	emit_notes(tee_sink(tee), 5, 10);
 	assert_int_equal(lines_in(first) + lines_in(last), 0);
-	tee_flush(tee);
+	tee_idle(tee);
 	assert_int_equal(lines_in(first), 5);
 	assert_int_equal(lines_in(last), 5);
 	emit_notes(tee_sink(tee), 2, 10);
@@ -143,7 +144,7 @@ static void one_fails_the_others_go_on(void **state)
 	tee_add(tee, &counter.sink, NULL);
 	add_lines(tee, fd, "file");
 	emit_notes(tee_sink(tee), 3, 200000);
-	tee_flush(tee);
+	tee_idle(tee);
 	emit_notes(tee_sink(tee), 4, 10);
 	assert_int_equal(sink_finish(tee_sink(tee)), -ENOSPC);
 	assert_int_equal(counter.count, 7);
@@ -166,7 +167,7 @@ static void missed_counts_what_was_buffered(void **state)
 	(void)state;
 	add_lines(tee, full, "full");
 	emit_notes(tee_sink(tee), 5, 10);
-	tee_flush(tee);
+	tee_idle(tee);
 	emit_notes(tee_sink(tee), 5, 10);
 	assert_int_equal(sink_finish(tee_sink(tee)), -ENOSPC);
 	assert_int_equal(reports.count, 1);
