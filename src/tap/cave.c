@@ -1,5 +1,7 @@
 #include "tap/cave.h"
 
+#include "base/hash.h"
+#include "base/own.h"
 #include "code/insn.h"
 
 #include <string.h>
@@ -128,6 +130,49 @@ size_t cave_find(const uint8_t code[2 * CAVE_AROUND], uint64_t site,
 		count++;
 	}
 	return count;
+}
+
+/* What cave_find has said of a site with that code around it. */
+struct found {
+	uint8_t code[2 * CAVE_AROUND];
+	uint64_t site;
+	size_t count;
+	struct cave caves[CAVES_MAX];
+};
+
+static struct found *found_new(const uint8_t code[2 * CAVE_AROUND], uint64_t site)
+{
+	struct found *found = own_zalloc(sizeof(*found));
+
+	memcpy(found->code, code, sizeof(found->code));
+	found->site = site;
+	found->count = cave_find(code, site, found->caves);
+	return found;
+}
+
+size_t caves_find(struct caves *caves, const uint8_t code[2 * CAVE_AROUND], uint64_t site,
+		  struct cave ret_caves[CAVES_MAX])
+{
+	/* Fillings end where addresses say. */
+	const uint64_t key = hash_bytes(site % BORDER, code, sizeof(((struct found *)NULL)->code));
+	struct found *found = map_get(&caves->by_code, key);
+
+	if (!found) {
+		found = found_new(code, site);
+		map_put(&caves->by_code, key, found);
+	} else if (found->site % BORDER != site % BORDER ||
+		   memcmp(found->code, code, sizeof(found->code)) != 0) {
+		return cave_find(code, site, ret_caves);
+	}
+	memcpy(ret_caves, found->caves, sizeof(found->caves));
+	for (size_t i = 0; i < found->count; i++)
+		ret_caves[i].addr += site - found->site;
+	return found->count;
+}
+
+void caves_free(struct caves *caves)
+{
+	map_free(&caves->by_code);
 }
 
 static bool leads_into(uint64_t target, uint64_t cave)

@@ -5,6 +5,8 @@
 #ifndef TAP_CAVE_H
 #define TAP_CAVE_H
 
+#include "base/map.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -28,6 +30,18 @@ struct cave {
  */
 size_t cave_find(const uint8_t code[2 * CAVE_AROUND], uint64_t site,
 		 struct cave ret_caves[CAVES_MAX]);
+
+/*
+ * The same, remembered: of many processes that have one library, and of forked ones, only the first has its
+ * code read.
+ */
+struct caves {
+	struct map by_code;
+};
+
+size_t caves_find(struct caves *caves, const uint8_t code[2 * CAVE_AROUND], uint64_t site,
+		  struct cave ret_caves[CAVES_MAX]);
+void caves_free(struct caves *caves);
 
 /*
  * Somewhere in this piece of code are bytes that would be a direct branch into the cave. All offsets

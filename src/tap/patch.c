@@ -320,7 +320,7 @@ int patch_cave_place(struct tap *tap, struct tapped *tapped, struct task *task, 
 	/* Two bytes on two cache lines can be seen one by one. */
 	if (result || site % 64 == 63)
 		return result ? result : -EXDEV;
-	count = cave_find(code, site, caves);
+	count = caves_find(&tap->caves, code, site, caves);
 	while (count &&
 	       (brk_holds(task, cave->addr, cave->room) || !is_unreached(tapped, cave->addr))) {
 		cave++;

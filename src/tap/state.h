@@ -86,6 +86,7 @@ struct tap {
 	struct map numbers; /* by number: struct tapped */
 	struct map vforked; /* by pid of a child: the parent's struct tapped */
 	struct map codes;   /* known.c: by file: struct known_code */
+	struct caves caves;
 	uint32_t next_number;
 	struct ring *rings;
 	pthread_mutex_t lock; /* rings: the ticker looks at them */

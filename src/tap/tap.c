@@ -182,6 +182,7 @@ void tap_free(struct tap *tap)
 	pthread_mutex_destroy(&tap->lock);
 	hooks_free(tap);
 	known_free(tap);
+	caves_free(&tap->caves);
 	free(tap);
 }
 

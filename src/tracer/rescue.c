@@ -1,11 +1,11 @@
 #include "tracer/rescue.h"
 
+#include "base/maps.h"
 #include "tracer/engine.h"
 #include "tracer/guard.h"
 #include "tracer/space.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/ptrace.h>
 #include <sys/wait.h>
@@ -18,28 +18,42 @@
 /* All that can be blocked (PTRACE_SETSIGMASK leaves SIGKILL and SIGSTOP out). */
 #define ALL_BLOCKED (~0ULL & ~(1ULL << (SIGKILL - 1)) & ~(1ULL << (SIGSTOP - 1)))
 
-/* The last executable mapping with room; the vdso, mostly. 0: none. */
-static uint64_t find_perch(struct space *space, pid_t pid)
+static bool is_empty(struct space *space, pid_t pid, uint64_t addr)
 {
 	static const uint8_t empty[ROOM];
-	unsigned long start, end;
-	char path[32], line[512], prot[5];
 	uint8_t there[ROOM];
-	uint64_t found = 0;
-	FILE *maps;
 
-	snprintf(path, sizeof(path), "/proc/%d/maps", pid);
-	maps = fopen(path, "re");
-	if (!maps)
+	return !space_read(space, pid, addr, there, ROOM) && !memcmp(there, empty, ROOM);
+}
+
+static bool can_hold(const struct mapping *mapping)
+{
+	return mapping->flags[0] == 'r' && mapping->flags[2] == 'x' &&
+	       mapping->end - mapping->start >= ROOM;
+}
+
+/* The vdso, which stays, and is remembered; else the last executable mapping with room; 0: none. */
+static uint64_t find_perch(struct space *space, pid_t pid)
+{
+	uint64_t found = 0;
+	struct maps maps;
+
+	if (space->perch && is_empty(space, pid, space->perch))
+		return space->perch;
+	if (maps_read(pid, &maps))
 		return 0;
-	while (fgets(line, sizeof(line), maps)) {
-		if (sscanf(line, "%lx-%lx %4s", &start, &end, prot) != 3 || prot[2] != 'x' ||
-		    prot[0] != 'r' || end - start < ROOM)
+	for (size_t i = 0; i < maps.count; i++) {
+		const struct mapping *mapping = &maps.items[i];
+
+		if (!can_hold(mapping) || !is_empty(space, pid, mapping->end - ROOM))
 			continue;
-		if (!space_read(space, pid, end - ROOM, there, ROOM) && !memcmp(there, empty, ROOM))
-			found = end - ROOM;
+		found = mapping->end - ROOM;
+		if (!strcmp(mapping->path, "[vdso]")) {
+			space->perch = found;
+			break;
+		}
 	}
-	fclose(maps);
+	maps_done(&maps);
 	return found;
 }
 

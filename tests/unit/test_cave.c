@@ -41,6 +41,34 @@ static void of_functions(void **state)
 	}
 }
 
+/* As it was said of the same code, wherever that is; of another it is read. */
+static void remembered(void **state)
+{
+	const size_t before = (size_t)(second_site - text) - CAVE_AROUND;
+	uint8_t code[2 * CAVE_AROUND];
+	struct caves caves = { 0 };
+
+	(void)state;
+	memcpy(code, text + before, sizeof(code));
+	for (int round = 0; round < 2; round++) {
+		for (uint64_t i = 0; i < 64; i++) {
+			struct cave now[CAVES_MAX], then[CAVES_MAX];
+			uint64_t site = (uint64_t)(uintptr_t)second_site + i * 0x1008;
+			size_t count = cave_find(code, site, now);
+
+			assert_int_equal(caves_find(&caves, code, site, then), count);
+			for (size_t j = 0; j < count; j++) {
+				assert_int_equal(then[j].addr, now[j].addr);
+				assert_int_equal(then[j].room, now[j].room);
+			}
+		}
+		assert_int_equal(map_count(&caves.by_code), 2 * (round + 1));
+		/* The cave is none any more. */
+		code[(size_t)(second_cave - text) - before + 1] ^= 0xff;
+	}
+	caves_free(&caves);
+}
+
 /* A long one has room for two. */
 static void shared(void **state)
 {
@@ -182,6 +210,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(of_functions),
+		cmocka_unit_test(remembered),
 		cmocka_unit_test(shared),
 		cmocka_unit_test(only_behind_an_end),
 		cmocka_unit_test(entered_by_a_branch),
