@@ -31,7 +31,7 @@ struct planted {
 
 #define NAME      "iotrace-guard"
 #define SLOTS     65536U
-#define PROCESSES 1024U
+#define PROCESSES 65536U /* that live */
 
 struct shared {
 	struct rescue rescue;
@@ -80,7 +80,10 @@ static void put_back(const struct planted *slots, const struct memory *memories,
 	}
 }
 
-/* A process's memory comes with its id; the end of the stream is the end of the tracer. */
+/*
+ * A process's memory comes with its id; fd -1: there was no descriptor left for it. False at the end of the
+ * stream, which is the end of the tracer.
+ */
 static bool receive(int fd, struct memory *ret_memory)
 {
 	union {
@@ -99,9 +102,31 @@ static bool receive(int fd, struct memory *ret_memory)
 		n = recvmsg(fd, &message, MSG_CMSG_CLOEXEC);
 	while (n < 0 && errno == EINTR);
 	cmsg = n > 0 ? CMSG_FIRSTHDR(&message) : NULL;
+	ret_memory->fd = -1;
 	if (cmsg)
 		memcpy(&ret_memory->fd, CMSG_DATA(cmsg), sizeof(int));
-	return cmsg != NULL;
+	return n > 0;
+}
+
+/* Its memory is no more: the process has ended, or executed something else (mem_rw of fs/proc/base.c). */
+static bool is_gone(const struct memory *memory)
+{
+	uint8_t byte;
+
+	return !pread(memory->fd, &byte, 1, 0);
+}
+
+static size_t drop_gone(struct memory *memories, size_t count)
+{
+	size_t left = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		if (is_gone(&memories[i]))
+			close(memories[i].fd);
+		else
+			memories[left++] = memories[i];
+	}
+	return left;
 }
 
 static void take_in(struct memory *memories, size_t *count, struct memory memory)
@@ -131,11 +156,14 @@ static void bring_back(struct rescue *rescue, const struct memory *memories, siz
 	rescue_bring_back(rescue, mem);
 }
 
+/* Those that have ended are looked for when there are so many, or twice as many as were left. */
+#define FEW 256U
+
 static _Noreturn void guardian_main(int fd, struct shared *shared)
 {
 	static struct memory memories[PROCESSES];
 	struct memory memory;
-	size_t count = 0;
+	size_t count = 0, full = FEW;
 	sigset_t all;
 
 	prctl(PR_SET_NAME, NAME);
@@ -147,8 +175,14 @@ static _Noreturn void guardian_main(int fd, struct shared *shared)
 	if (dup2(fd, 0) < 0)
 		_exit(1);
 	syscall(SYS_close_range, 1U, ~0U, 0U);
-	while (receive(0, &memory))
-		take_in(memories, &count, memory);
+	while (receive(0, &memory)) {
+		if (count >= full) {
+			count = drop_gone(memories, count);
+			full = count < FEW ? FEW : 2 * count;
+		}
+		if (memory.fd >= 0)
+			take_in(memories, &count, memory);
+	}
 	put_back(shared->slots, memories, count);
 	bring_back(&shared->rescue, memories, count);
 	_exit(0);
@@ -275,6 +309,8 @@ static int ensure(struct tracer *tracer, pid_t pid)
 		return -EAGAIN;
 	if (map_get(&guard->known, (uint64_t)pid) == guard)
 		return 0;
+	if (map_count(&guard->known) >= PROCESSES)
+		return -ENOSPC;
 	result = send_memory(guard, pid, map_get(&guard->known, (uint64_t)pid));
 	if (!result)
 		map_put(&guard->known, (uint64_t)pid, guard);

@@ -195,5 +195,46 @@ def storm(test):
     kill_often(test, server, Load(target, "/5000", tls=False))
 
 
+# It has breakpoints, as libssl is there, and so have its children.
+FORKS = """
+import os, ssl, sys
+print("ready", flush=True)
+sys.stdin.readline()
+for _ in range(int(sys.argv[1])):
+    if not os.fork():
+        os._exit(0)
+    os.wait()
+child = os.fork()
+if child:
+    print("child", child, flush=True)
+sys.stdin.readline()
+"""
+MANY = 1500
+
+
+def children(test):
+    """Of processes that have children all the time, the guardian knows the last one, too."""
+    parent = test.start([PYTHON, "-c", FORKS, MANY], stdin=lib.subprocess.PIPE)
+    parent.await_output(r"^ready$")
+    attached = attach.Attached(test, [parent.popen.pid], "children")
+    parent.popen.stdin.write(b"\n")
+    parent.popen.stdin.flush()
+    child = int(parent.await_output(r"^child (\d+)$")[1])
+    pids = [parent.popen.pid, child]
+    for pid in pids:
+        expect(tracer_of(pid), f"{pid} is not traced")
+        try:
+            check_code(pid)
+        except lib.Failure:
+            continue
+        raise lib.Failure(f"nothing was planted in {pid}")
+    attached.process.popen.kill()
+    attached.process.wait()
+    await_free(pids)
+    check_again(pids)
+    parent.popen.stdin.close()
+    expect(parent.wait() == 0, f"it has failed: {parent.told()}")
+
+
 if __name__ == "__main__":
-    lib.main(nginx, redis, go, node, asyncio, storm, late_guardian)
+    lib.main(nginx, redis, go, node, asyncio, storm, late_guardian, children)

@@ -56,4 +56,4 @@ lib.main(*map(tapped, [test_attach.nginx, test_attach.redis, test_attach.go, tes
          *[named(f"killed_{case.__name__}")(case) for case in (
              test_attach_kill.nginx, test_attach_kill.redis, test_attach_kill.go,
              test_attach_kill.node, test_attach_kill.asyncio, test_attach_kill.storm,
-             test_attach_kill.late_guardian)])
+             test_attach_kill.late_guardian, test_attach_kill.children)])
