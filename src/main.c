@@ -1,6 +1,9 @@
 /* The command table. */
+#include "base/log.h"
 #include "cmd/cmd.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 const struct command commands[] = {
@@ -23,7 +26,7 @@ const struct command commands[] = {
 	{ 0 },
 };
 
-int main(int argc, char **argv)
+static int run(int argc, char **argv)
 {
 	for (const struct command *command = commands; command->run; command++)
 		if (command->name && argc > 1 && !strcmp(argv[1], command->name))
@@ -31,4 +34,25 @@ int main(int argc, char **argv)
 	if (extcap_is_meant(argc, argv))
 		return extcap_main(argc, argv);
 	return trace_main(argc, argv);
+}
+
+/* What was printed and could not be written is no success. */
+static bool is_all_written(void)
+{
+	bool failed = ferror(stdout);
+
+	if (fflush(stdout))
+		log_errno(errno, "cannot write to standard output");
+	else if (failed)
+		log_error("cannot write to standard output");
+	else
+		return true;
+	return false;
+}
+
+int main(int argc, char **argv)
+{
+	int result = run(argc, argv);
+
+	return is_all_written() ? result : EXIT_IOTRACE_FAILED;
 }

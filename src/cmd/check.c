@@ -56,6 +56,7 @@ struct check {
 	struct check_settings *settings;
 	const char *name; /* of the golden */
 	bool ci;
+	bool interrupted; /* the run was, by a signal */
 	struct rules rules;
 	struct golden_file golden;
 	enum golden_level level;
@@ -135,6 +136,7 @@ static int run_program(struct check *check, int argc, char **argv, int at)
 		note(check, CHECK_FAILED);
 	if (outcome.started)
 		report_drive(check, drive);
+	check->interrupted = outcome.interrupted;
 	drive_free(drive);
 	return result;
 }
@@ -243,6 +245,11 @@ static void tell_missing(struct check *check)
 /* Writes the golden, unless the run was no good. */
 static void update(struct check *check)
 {
+	/* Who ends a server so, and it ends in order, has what it said until then. */
+	if (check->interrupted && check->run->ended != ENDED_EXIT) {
+		problems_add(&check->problems, "the run was interrupted");
+		note(check, CHECK_INCOMPLETE);
+	}
 	if (!check->status && golden_file_write(check->name, &check->text))
 		note(check, CHECK_FAILED);
 	else if (!check->status)

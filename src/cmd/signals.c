@@ -23,7 +23,7 @@ struct signals {
 	struct signals_due due;
 	uint64_t deadline; /* CLOCK_MONOTONIC; 0: none */
 	uint64_t last_interrupt;
-	atomic_bool stop, end;
+	atomic_bool stop, end, came;
 };
 
 static void watched(sigset_t *set)
@@ -50,6 +50,7 @@ static void note_signal(struct signals *signals, const siginfo_t *info)
 	struct signals_due *due = &signals->due;
 
 	due->any = true;
+	atomic_store(&signals->came, true);
 	*(info->si_code == SI_KERNEL ? &due->by_terminal[info->si_signo]
 				     : &due->by_kill[info->si_signo]) = true;
 	if (info->si_signo != SIGINT)
@@ -130,6 +131,17 @@ void signals_take(struct signals *signals, struct signals_due *ret_due)
 	*ret_due = signals->due;
 	signals->due = (struct signals_due){ 0 };
 	pthread_mutex_unlock(&signals->lock);
+}
+
+bool signals_came(const struct signals *signals)
+{
+	sigset_t pending;
+	bool came = atomic_load(&signals->came);
+
+	sigpending(&pending);
+	for (size_t i = 0; i < sizeof(taken) / sizeof(taken[0]); i++)
+		came |= sigismember(&pending, taken[i]);
+	return came || atomic_load(&signals->came);
 }
 
 void signals_stop(struct signals *signals)

@@ -34,6 +34,9 @@ void signals_block(struct signals_before *ret_before);
 struct signals *signals_new(struct tracer *tracer, uint64_t for_ns);
 void signals_take(struct signals *signals, struct signals_due *ret_due);
 
+/* One has come since the start, taken by now or not. */
+bool signals_came(const struct signals *signals);
+
 /* From any thread: time is up. */
 void signals_stop(struct signals *signals);
 

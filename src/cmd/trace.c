@@ -306,6 +306,7 @@ static int follow(struct trace *trace, const struct spawn *spawn)
 	targets_stop(trace->targets);
 	capture_end(trace->capture);
 	pipeline_finish(&trace->pipeline);
+	trace->outcome.interrupted = signals_came(trace->signals);
 	signals_free(trace->signals);
 	return result ? result : exit_status(trace);
 }

@@ -43,9 +43,10 @@ struct trace_hooks {
 
 /* How a trace went. */
 struct trace_outcome {
-	bool started; /* the program was executed */
-	bool refused; /* the kernel does not let us trace */
-	bool failed;  /* iotrace itself did; it has been said */
+	bool started;     /* the program was executed */
+	bool refused;     /* the kernel does not let us trace */
+	bool failed;      /* iotrace itself did; it has been said */
+	bool interrupted; /* by a signal, as Ctrl-C sends it */
 };
 
 /* Runs and traces argv[at...]; the rest of argv is for the first event. The exit status of a trace. */

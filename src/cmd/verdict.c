@@ -92,15 +92,12 @@ int verdict_tell(const struct verdict_settings *settings, struct verdict *verdic
 
 	verdict->problems = (const char *const *)problems->items;
 	verdict->problem_count = problems->count;
-	report_text(&text, verdict, wants_color(settings->color));
-	fwrite(text.data ? text.data : "", 1, text.len, stdout);
-	tell_github(verdict);
+	/* Before what a reader of standard output that goes away can end. */
 	result = write_report(settings->junit, report_junit, verdict);
 	if (write_report(settings->html, report_html, verdict))
 		result = -1;
-	if (fflush(stdout)) {
-		log_errno(errno, "cannot write to standard output");
-		result = -1;
-	}
+	report_text(&text, verdict, wants_color(settings->color));
+	fwrite(text.data ? text.data : "", 1, text.len, stdout);
+	tell_github(verdict);
 	return result;
 }

@@ -6,6 +6,10 @@
 
 /* Of a value in a title; it follows in full below. */
 #define TITLE_VALUE 80U
+#define TITLE_SQL   40U
+
+/* So much is looked at for what is to be masked. */
+#define TITLE_SCANNED 4096U
 
 static bool is_http(const struct message *message)
 {
@@ -13,15 +17,19 @@ static bool is_http(const struct message *message)
 	       message->protocol == PROTOCOL_GRPC;
 }
 
-/* The first line of it, not cut within a character. */
-static struct span short_value(struct span value)
+/* Its beginning: of the first line, not cut within a character; of SQL without what is quoted. */
+static void add_short(struct scan *scan, struct buf *out, struct span value, bool sql)
 {
-	size_t len = value.len < TITLE_VALUE ? value.len : TITLE_VALUE;
+	struct span rest = value, line = span_split(&rest, '\n');
+	size_t len = sql ? TITLE_SQL : TITLE_VALUE;
 
-	while (len < value.len && len && (value.data[len] & 0xc0) == 0x80)
+	if (sql)
+		line = span_split(&line, '\'');
+	if (line.len < len)
+		len = line.len;
+	while (len < line.len && len && (line.data[len] & 0xc0) == 0x80)
 		len--;
-	value = span_cut(value, 0, len);
-	return span_split(&value, '\n');
+	scan_add_first(scan, out, span_cut(value, 0, TITLE_SCANNED), len, ESCAPE_TEXT);
 }
 
 static void add_title(struct writer *writer, struct buf *out, const struct message *message)
@@ -41,18 +49,12 @@ static void add_title(struct writer *writer, struct buf *out, const struct messa
 		scan_escape(out, command, ESCAPE_TEXT);
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]) && !secret; i++) {
 		struct span value = message_value(message, keys[i]);
-		size_t start = out->len;
 
 		if (!value.len)
 			continue;
-		/* What SQL may hold is looked at below, where it is whole. */
-		if (keys[i] == ATTR_SQL) {
-			value = span_cut(value, 0, 40);
-			value = span_split(&value, '\'');
-		}
-		if (start)
+		if (out->len)
 			buf_addc(out, ' ');
-		scan_add(writer->scan, out, short_value(value), ESCAPE_TEXT);
+		add_short(writer->scan, out, value, keys[i] == ATTR_SQL);
 		return;
 	}
 	if (!out->len)

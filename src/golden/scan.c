@@ -420,12 +420,18 @@ static bool may_be_secret(const struct scan *scan, struct span text, size_t at)
 	return scan->prefixes[bit / 8] >> bit % 8 & 1;
 }
 
+/* That is not asked for any more. */
+static bool is_beyond(const struct scan *scan, const uint8_t *at)
+{
+	return scan->until && at >= scan->until;
+}
+
 static void add_builtin(struct scan *scan, struct buf *out, struct span text,
 			enum scan_escape escape)
 {
 	size_t from = 0, at = 0, len;
 
-	while (at < text.len) {
+	while (at < text.len && !is_beyond(scan, text.data + at)) {
 		bool word = at > from && pattern_is_word(text.data[at - 1]);
 		uint8_t c = text.data[at];
 
@@ -444,7 +450,7 @@ static void add_builtin(struct scan *scan, struct buf *out, struct span text,
 		buf_add(out, scan->scratch.data, scan->scratch.len);
 		from = at += len;
 	}
-	scan_escape(out, span_cut(text, from, text.len), escape);
+	scan_escape(out, span_cut(text, from, at - from), escape);
 }
 
 /* The user's expressions from that number on, then the built-in rules for what they leave. */
@@ -455,6 +461,8 @@ static void add_from(struct scan *scan, struct buf *out, struct span text, enum 
 	size_t at = 0, search = 0, start, end;
 	struct rule *rule;
 
+	if (is_beyond(scan, text.data))
+		return;
 	while (number < rules->count &&
 	       (rules->items[number].what != WHAT_TEXT ||
 		(scan->place && !rule_is_for(&rules->items[number], scan->place))))
@@ -464,7 +472,8 @@ static void add_from(struct scan *scan, struct buf *out, struct span text, enum 
 		return;
 	}
 	rule = &rules->items[number];
-	while (match_find(rule->regex, text.data, text.len, search, &start, &end)) {
+	while (match_find(rule->regex, text.data, text.len, search, &start, &end) &&
+	       !is_beyond(scan, text.data + start)) {
 		search = end + (end == start);
 		if (end == start)
 			continue;
@@ -480,4 +489,12 @@ void scan_add(struct scan *scan, struct buf *out, struct span bytes, enum scan_e
 {
 	if (bytes.len)
 		add_from(scan, out, bytes, escape, 0);
+}
+
+void scan_add_first(struct scan *scan, struct buf *out, struct span bytes, size_t count,
+		    enum scan_escape escape)
+{
+	scan->until = bytes.data + (count < bytes.len ? count : bytes.len);
+	scan_add(scan, out, bytes, escape);
+	scan->until = NULL;
 }

@@ -23,6 +23,7 @@ struct scan {
 	bool first[256];      /* bytes that a literal begins with */
 	uint16_t starts[256]; /* patterns that may begin with a byte, by number */
 	struct buf scratch;
+	const uint8_t *until; /* bytes from there on are not added; NULL: all are */
 	/* What was masked as a secret in one place is one everywhere. */
 	struct arena arena;
 	struct map secrets;          /* by hash: struct secret */
@@ -41,6 +42,13 @@ void scan_restart(struct scan *scan, struct values *values);
 
 /* Adds the text that stands for the bytes. */
 void scan_add(struct scan *scan, struct buf *out, struct span bytes, enum scan_escape escape);
+
+/*
+ * Of the first `count` bytes only; what is masked and begins among them is masked as the whole that it is with
+ * those behind them.
+ */
+void scan_add_first(struct scan *scan, struct buf *out, struct span bytes, size_t count,
+		    enum scan_escape escape);
 
 /* Adds it without any masking. */
 void scan_escape(struct buf *out, struct span bytes, enum scan_escape escape);

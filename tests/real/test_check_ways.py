@@ -5,7 +5,8 @@ import random
 import re
 import signal
 import string
-import xml.etree.ElementTree
+import subprocess
+from xml.etree import ElementTree
 
 import lib
 from lib import HERE, IOTRACE, PYTHON, expect
@@ -159,7 +160,7 @@ def machines(test):
     line = 1 + read(golden).split("\n").index('  < |   "answer": "one",')
     notes = re.findall(r"^::error file=(.*?),line=(\d+),", read(process.stdout), re.MULTILINE)
     expect(notes == [(golden, str(line))], f"annotations: {notes}")
-    suite = xml.etree.ElementTree.parse(junit).getroot().find("testsuite")
+    suite = ElementTree.parse(junit).getroot().find("testsuite")
     failed = suite.findall("testcase/failure")
     expect((suite.get("tests"), suite.get("failures"), len(failed)) == ("1", "1", 1), read(junit))
     for text in failed[0].text, read(summary):
@@ -256,4 +257,55 @@ def own(test):
     is_status(iotrace(test, "check", golden, "--", *changed, env={"CI": "1"}), 1, "GET /3")
 
 
-lib.main(statuses, bad_input, captures, drives, daemon, machines, many, secrets, rules, own)
+def unwritten(test):
+    """Standard output that takes nothing, or goes away: it is told, and the files are written before."""
+    test.need("curl")
+    url = serve(test)
+    golden, capture = made(test, url + "/3"), test.path("long.iot")
+    iotrace(test, "-o", capture, "--", "curl", "-sS", "-o", "/dev/null", f"{url}/[1-200]")
+    for argv in (["check", golden, "--from", capture], ["rules"], ["--version"]):
+        with open("/dev/full", "wb") as full:
+            ended = subprocess.run([IOTRACE, *argv], stdout=full, stderr=subprocess.PIPE, env=ENV,
+                                   check=False)
+        expect(ended.returncode == 125 and b"cannot write to standard output" in ended.stderr,
+               f"{argv}: {ended}")
+    ours, theirs = os.pipe()
+    os.close(ours)
+    junit, page = test.path("j.xml"), test.path("j.html")
+    subprocess.run([IOTRACE, "check", golden, "--from", capture, "--junit", junit, "--html", page],
+                   stdout=theirs, stderr=subprocess.DEVNULL, env=ENV, check=False)
+    os.close(theirs)
+    ElementTree.parse(junit)
+    expect("</html>" in read(page), "the page is not whole")
+
+
+# A signal to iotrace, which the program gets as well: it dies of it, or ends in order.
+STOPS = """
+import os, signal, subprocess, sys
+if len(sys.argv) > 2:
+    signal.signal(signal.SIGINT, lambda *_: sys.exit(0))
+else:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+subprocess.run(["curl", "-sS", "-o", "/dev/null", sys.argv[1]], check=True)
+os.kill(os.getppid(), signal.SIGINT)
+while True:
+    signal.pause()
+"""
+
+
+def interrupted(test):
+    """Who interrupts an update keeps the golden; a server that is ended so makes one."""
+    test.need("curl")
+    url = serve(test)
+    golden = made(test, url + "/3")
+    before = read(golden)
+    is_status(iotrace(test, "check", golden, "--update", "--", PYTHON, "-c", STOPS, url + "/4"), 4,
+              "interrupted", "not written")
+    expect(read(golden) == before, "it was written")
+    is_status(iotrace(test, "check", golden, "--update", "--", PYTHON, "-c", STOPS, url + "/4", "in order"),
+              0, "written")
+    expect("GET /4" in read(golden), "it was not written")
+
+
+lib.main(statuses, bad_input, captures, drives, daemon, machines, many, secrets, rules, own, unwritten,
+         interrupted)

@@ -103,6 +103,38 @@ static void test_round_trip(void **state)
 	model_free(model);
 }
 
+#define TEN   "0123456789"
+#define SIXTY TEN TEN TEN TEN TEN TEN
+
+/* What a title begins with is masked as the whole that it is, also where the title ends within it. */
+static const struct {
+	const char *key, *title;
+} titles[] = {
+	{ SIXTY TEN TEN UUID1, "GET " SIXTY TEN TEN "\n" },
+	{ SIXTY "0123456789012345678:" UUID1, "GET " SIXTY "0123456789012345678:\n" },
+	{ SIXTY "012345678901234567:" UUID1 ":x", "GET " SIXTY "012345678901234567:<uuid#1>\n" },
+	{ UUID1 ":" UUID2 ":" TEN, "GET <uuid#1>:<uuid#2>:012345\n" },
+	{ SIXTY "0123456789012 tenant7654321 x", "GET " SIXTY "0123456789012 <tenant#1>\n" },
+	{ "tenant1 tenant2\nx tenant3", "GET <tenant#1> <tenant#2>\n" },
+	{ SIXTY TEN "012345678\u00e9", "GET " SIXTY TEN "012345678\n" },
+};
+
+static void test_titles(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(titles); i++) {
+		struct run run = { .conns = { { .said = { NULL, "$2\r\nok\r\n" } } } };
+		char *said auto_free = own_printf("*2\r\n$3\r\nGET\r\n$%zu\r\n%s\r\n",
+						  strlen(titles[i].key), titles[i].key);
+		char *title auto_free = own_printf("\nexchange %s", titles[i].title), *golden;
+
+		run.conns[0].said[0] = said;
+		golden = run_golden(&run, "mask text /tenant[0-9]+/ as tenant\n", LEVEL_FULL);
+		CHECK(strstr(golden, title), "%s\nis\n%s", titles[i].title, golden);
+		free(golden);
+	}
+}
+
 static const struct {
 	const char *text;
 	unsigned int line;
@@ -355,11 +387,12 @@ static void test_deep_json(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_bodies),     cmocka_unit_test(test_sha256),
-		cmocka_unit_test(test_round_trip), cmocka_unit_test(test_wrong),
-		cmocka_unit_test(test_compare),    cmocka_unit_test(test_any_order),
-		cmocka_unit_test(test_links),      cmocka_unit_test(test_many_changes),
-		cmocka_unit_test(test_levels),     cmocka_unit_test(test_deep_json),
+		cmocka_unit_test(test_bodies),       cmocka_unit_test(test_sha256),
+		cmocka_unit_test(test_round_trip),   cmocka_unit_test(test_titles),
+		cmocka_unit_test(test_wrong),        cmocka_unit_test(test_compare),
+		cmocka_unit_test(test_any_order),    cmocka_unit_test(test_links),
+		cmocka_unit_test(test_many_changes), cmocka_unit_test(test_levels),
+		cmocka_unit_test(test_deep_json),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
