@@ -64,8 +64,6 @@ void tracer_suspend_call(struct tracer *tracer, struct task *task)
 /* An entry, of whichever kind of stop. */
 static void call_enter(struct tracer *tracer, struct task *task)
 {
-	/* Its call of before is made again. */
-	call_drop(tracer, task);
 	task->at = TASK_AT_ENTRY;
 	task->retry = false;
 	task->call.entered = clock_monotonic();
@@ -142,6 +140,8 @@ static bool fill_call(struct tracer *tracer, struct task *task,
 {
 	struct call *call = &task->call;
 
+	/* Its call of before is made again, or was; a handler of the program's may also be at work in it. */
+	call_drop(tracer, task);
 	call->abi = abi_find(info->arch, nr);
 	if (!call->abi)
 		return false;

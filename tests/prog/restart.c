@@ -1,7 +1,8 @@
 /*
  * A signal in a blocked receive. Argument: restart (SA_RESTART: one event, when it really ends),
  * interrupt (no SA_RESTART: an event with EINTR), timeout (a receive with a timeout is not
- * restarted whatever the handler says), partial (what had moved is what the call returns).
+ * restarted whatever the handler says), partial (what had moved is what the call returns), waits (as
+ * restart, and the handler waits for another signal, as garbage collectors have their threads stand still).
  */
 #include "expect.h"
 
@@ -18,13 +19,25 @@
 #define SIGNALS 5
 
 static int fds[2];
-static atomic_int handled;
+static atomic_int handled, released;
+static bool waits;
 static pid_t blocked;
 
 static void handle(int sig)
 {
-	(void)sig;
+	int before = errno;
+	sigset_t set;
+
+	if (sig == SIGUSR2) {
+		atomic_fetch_add(&released, 1);
+		return;
+	}
 	atomic_fetch_add(&handled, 1);
+	sigfillset(&set);
+	sigdelset(&set, SIGUSR2);
+	if (waits)
+		check(sigsuspend(&set) == -1 && errno == EINTR);
+	errno = before;
 }
 
 static void interrupt(void)
@@ -34,6 +47,12 @@ static void interrupt(void)
 	await_blocked(blocked);
 	check(!syscall(SYS_tgkill, getpid(), blocked, SIGUSR1));
 	while (atomic_load(&handled) == before)
+		sched_yield();
+	if (!waits)
+		return;
+	await_blocked(blocked);
+	check(!syscall(SYS_tgkill, getpid(), blocked, SIGUSR2));
+	while (atomic_load(&released) == before)
 		sched_yield();
 }
 
@@ -107,15 +126,19 @@ int main(int argc, char **argv)
 	blocked = getpid();
 	if (strcmp(argv[1], "interrupt"))
 		action.sa_flags = SA_RESTART;
-	if (!strcmp(argv[1], "restart"))
+	waits = !strcmp(argv[1], "waits");
+	if (waits || !strcmp(argv[1], "restart"))
 		settings("'per':'tid'");
+	if (waits)
+		sigfillset(&action.sa_mask);
 	check(!sigaction(SIGUSR1, &action, NULL));
+	check(!sigaction(SIGUSR2, &action, NULL));
 	tcp_pair(AF_INET, fds);
 	conns[0] = conn_of("0", fds[0]);
 	conns[1] = conn_of("1", fds[1]);
 	if (!strcmp(argv[1], "timeout"))
 		check(!setsockopt(fds[1], SOL_SOCKET, SO_RCVTIMEO, &long_time, sizeof(long_time)));
-	if (!strcmp(argv[1], "restart"))
+	if (waits || !strcmp(argv[1], "restart"))
 		restarts(conns, got);
 	else if (!strcmp(argv[1], "partial"))
 		in_part(&conns[0]);
