@@ -283,7 +283,7 @@ void tap_leave(struct tap *tap, struct task *task)
 	if (tapped->proc == task->proc)
 		restore_all(tap, tapped, task);
 	pull_out(tap, tapped, task, stop);
-	if (tapped->proc == task->proc && !task->next && !task->prev && !tapped->vforks)
+	if (tapped->proc == task->proc && task_is_last(task) && !tapped->vforks)
 		restore_caves(tapped);
 }
 

@@ -50,6 +50,7 @@ struct task {
 	bool entry_told;   /* by a syscall-entry-stop; a seccomp-stop of the same call follows */
 	bool interrupted;  /* by our PTRACE_INTERRUPT */
 	bool detach;       /* to be let go at its next stop */
+	bool keeps;        /* … but the last of its process, as calls are to be made in it */
 	bool inside_call;  /* stopped in the kernel, in the middle of a call or in front of it */
 	bool asked;        /* in front of a call that is to be told (tracer_ask) */
 	uint64_t untraced; /* clone flags that were changed in the call, 0: none */
@@ -77,5 +78,9 @@ struct proc {
 	struct passed *passed;
 	void *user;
 };
+
+/* No other thread of the process is there that is not about to end; none that is older. */
+bool task_is_last(const struct task *task);
+bool task_is_oldest(const struct task *task);
 
 #endif

@@ -49,6 +49,22 @@ void task_remove(struct tracer *tracer, struct task *task)
 	}
 }
 
+bool task_is_oldest(const struct task *task)
+{
+	for (const struct task *older = task->next; older; older = older->next)
+		if (!older->dying)
+			return false;
+	return true;
+}
+
+bool task_is_last(const struct task *task)
+{
+	for (const struct task *younger = task->prev; younger; younger = younger->prev)
+		if (!younger->dying)
+			return false;
+	return task_is_oldest(task);
+}
+
 void task_rename(struct tracer *tracer, struct task *task, pid_t tid)
 {
 	map_take(&tracer->tasks, (uint64_t)task->tid);

@@ -57,6 +57,26 @@ int task_restart(struct task *task, int request, int sig)
 	return ptrace((enum __ptrace_request)request, task->tid, 0, (long)sig) < 0 ? -errno : 0;
 }
 
+/*
+ * The last thread of a process makes the calls by which our pages go. It must not be one that is about to end,
+ * so the oldest, which is the main one where that is there, stays until the others have left.
+ */
+static bool must_stay(const struct task *task)
+{
+	return task->detach && !task->dying && !task_is_last(task) && task_is_oldest(task) &&
+	       brk_has_islands(task);
+}
+
+/* The others of the process have left: its oldest thread can go, too. */
+static void recall(const struct proc *proc)
+{
+	for (struct task *task = proc->tasks; task; task = task->next)
+		if (task->keeps && task_is_last(task)) {
+			task->keeps = false;
+			task_interrupt(task);
+		}
+}
+
 int task_resume(struct tracer *tracer, struct task *task, int sig)
 {
 	bool exit_wanted = task->in_call || task->asked || task->proc->follow_all;
@@ -65,7 +85,11 @@ int task_resume(struct tracer *tracer, struct task *task, int sig)
 		tracer->ops->leaving(tracer->ctx, task);
 	if (task->detach && (!brk_may_leave(tracer, task) || signal_is_due(task)))
 		return task_restart(task, PTRACE_CONT, sig);
-	if (task->detach && !task->next && !task->prev && brk_has_islands(task)) {
+	if (must_stay(task)) {
+		task->keeps = true;
+		return task_restart(task, PTRACE_CONT, sig);
+	}
+	if (task->detach && task_is_last(task) && brk_has_islands(task)) {
 		/* Calls can be made neither there, nor where a signal would be lost by it. */
 		if (sig || task->inside_call) {
 			task_restart(task, PTRACE_CONT, sig);
@@ -85,18 +109,22 @@ int task_resume(struct tracer *tracer, struct task *task, int sig)
 int task_listen(struct tracer *tracer, struct task *task)
 {
 	/* It stays stopped, or is again once it is detached. */
-	if (task->detach)
+	task->keeps = must_stay(task);
+	if (task->detach && !task->keeps)
 		return task_resume(tracer, task, 0);
 	return task_restart(task, PTRACE_LISTEN, 0);
 }
 
 void task_forget(struct tracer *tracer, struct task *task, int status)
 {
-	bool last = task->proc->tasks == task && !task->next;
+	struct proc *proc = task->proc;
+	bool last = proc->tasks == task && !task->next;
 
 	call_drop(tracer, task);
 	tracer->ops->gone(tracer->ctx, task, status, last);
 	task_remove(tracer, task);
+	if (!last)
+		recall(proc);
 }
 
 /*
@@ -148,6 +176,7 @@ static int on_exiting(struct tracer *tracer, struct task *task, struct stop stop
 	signal_give_back(task);
 	call_cut_off(tracer, task);
 	tracer->ops->exiting(tracer->ctx, task);
+	recall(task->proc);
 	return task_restart(task, PTRACE_CONT, 0);
 }
 

@@ -227,6 +227,28 @@ while True:
 """
 
 
+# Threads that end while they are let go; the main one stays.
+THREADS = """
+import socket, ssl, threading
+def talk(one, other):
+    one.sendall(b"hello")
+    assert other.recv(5) == b"hello"
+def make():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        one = socket.create_connection(server.getsockname())
+        other, _ = server.accept()
+    while True:
+        threads = [threading.Thread(target=talk, args=ends) for ends in ((one, other), (other, one))]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+for _ in range(3):
+    threading.Thread(target=make).start()
+print("begins", flush=True)
+"""
+
+
 def unnoticed(test, script, turns, pause):
     """It goes on as it does alone, wherever it is when it is let go."""
     process = test.start([PYTHON, "-u", "-c", script])
@@ -253,5 +275,10 @@ def blocks(test):
     unnoticed(test, BLOCKS, min(CYCLES, 20), 0.5)
 
 
+def threads(test):
+    unnoticed(test, THREADS, 2 * CYCLES, 0.2)
+
+
 if __name__ == "__main__":
-    lib.main(nginx, redis, go, node, postgres, asyncio, stopped, storm, forks, blocks)
+    lib.main(nginx, redis, go, node, postgres, asyncio, stopped, storm, forks, blocks,
+             threads)

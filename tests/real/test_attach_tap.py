@@ -52,7 +52,7 @@ lib.main(*map(tapped, [test_attach.nginx, test_attach.redis, test_attach.go, tes
                        test_attach.asyncio, test_attach.storm]),
          *[named(case.__name__)(case) for case in (
              *[test_attach.postgres] * lib.LARGE, test_attach.stopped, test_attach.forks,
-             test_attach.blocks)],
+             test_attach.blocks, test_attach.threads)],
          *[named(f"killed_{case.__name__}")(case) for case in (
              test_attach_kill.nginx, test_attach_kill.redis, test_attach_kill.go,
              test_attach_kill.node, test_attach_kill.asyncio, test_attach_kill.storm,
