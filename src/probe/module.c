@@ -205,6 +205,7 @@ static const char *const other_libraries[] = {
 	"libssl3.so",    "libnss3.so",   "libmbedtls.so",
 	"libwolfssl.so", "libs2n.so",    "libjvm.so",
 	"libbotan",      "libmatrixssl", "libSystem.Security.Cryptography.Native.OpenSsl.so",
+	"crypto.so", /* Erlang's, which speaks TLS in its own language */
 };
 
 static const char *base_name(const char *path)
