@@ -98,18 +98,24 @@ static void tell(void *ctx, const char *text)
 	log_error("%s", text);
 }
 
-/* Options that a format of events cannot follow. */
-static int check_format(const struct format *format, const struct format_options *options)
+static bool is_redacted(const struct output_settings *settings, const struct format *format)
 {
-	bool messages = format->messages && options->level < LEVEL_CALLS;
+	return settings->redact || (format->redacts && !settings->no_redact);
+}
 
-	if (!messages && options->picking) {
+/* Options that a format of events cannot follow. */
+static int check_format(const struct pipeline *pipeline, const struct output_settings *settings,
+			const struct format *format)
+{
+	bool messages = format->messages && level_of(pipeline, settings) < LEVEL_CALLS;
+
+	if (!messages && !picking_is_empty(pipeline->picking)) {
 		log_error("--method, --url, --status, --host and --sql choose among messages; %s "
 			  "has calls",
 			  format->name);
 		return -1;
 	}
-	if (!messages && options->redact) {
+	if (!messages && is_redacted(settings, format)) {
 		log_error("--redact is for messages; %s has the bytes as they are", format->name);
 		return -1;
 	}
@@ -127,7 +133,7 @@ static int add_output(struct pipeline *pipeline, struct out *out, const struct f
 		.columns = columns_of(is_terminal),
 		.as = pipeline->as,
 		.as_count = settings->as.count,
-		.redact = settings->redact || (format->redacts && !settings->no_redact),
+		.redact = is_redacted(settings, format),
 		.picking = picking_is_empty(pipeline->picking) ? NULL : pipeline->picking,
 		.tell = tell,
 		.rotate = settings->rotate,
@@ -137,10 +143,6 @@ static int add_output(struct pipeline *pipeline, struct out *out, const struct f
 
 	if (format->binary && is_terminal) {
 		log_error("%s is not for a terminal: name a file with -o", format->name);
-		out_close(out);
-		return -1;
-	}
-	if (check_format(format, &options)) {
 		out_close(out);
 		return -1;
 	}
@@ -167,11 +169,22 @@ bool output_uses_stdout(const struct output_settings *settings)
 	return false;
 }
 
+static const struct format *format_of(const char *name, const struct output_settings *settings)
+{
+	const struct format *format = format_by_suffix(name);
+
+	return format ? format : default_format(settings);
+}
+
 static int add_files(struct pipeline *pipeline, const struct output_settings *settings)
 {
+	/* Before one of them is opened, which empties it. */
+	for (size_t i = 0; i < settings->files.count; i++)
+		if (check_format(pipeline, settings, format_of(settings->files.items[i], settings)))
+			return -1;
 	for (size_t i = 0; i < settings->files.count; i++) {
 		const char *name = settings->files.items[i];
-		const struct format *format = format_by_suffix(name);
+		const struct format *format = format_of(name, settings);
 		struct out *out;
 		int error;
 
@@ -180,8 +193,6 @@ static int add_files(struct pipeline *pipeline, const struct output_settings *se
 			log_errno(-error, "cannot write to %s", name);
 			return -1;
 		}
-		if (!format)
-			format = default_format(settings);
 		if (format_is_compressed(name) ||
 		    (settings->compress && !strcmp(format->name, "iot")))
 			out_compress(out);
@@ -260,8 +271,11 @@ static void release(struct pipeline *pipeline)
 static int add_default(struct pipeline *pipeline, const struct output_settings *settings,
 		       const struct pipeline_default *fallback, const char *format)
 {
-	return add_output(pipeline, out_from_fd(fallback->fd, fallback->name),
-			  format ? format_by_name(format) : default_format(settings), settings,
+	const struct format *chosen = format ? format_by_name(format) : default_format(settings);
+
+	if (check_format(pipeline, settings, chosen))
+		return -1;
+	return add_output(pipeline, out_from_fd(fallback->fd, fallback->name), chosen, settings,
 			  fallback->is_terminal);
 }
 

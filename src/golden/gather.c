@@ -157,9 +157,19 @@ static void note_answers(struct gather *gather, const struct message *message)
 	}
 }
 
+/* Sent by the clock, with anything in them. */
+static bool is_keepalive(const struct message *message)
+{
+	struct span opcode = message_value(message, ATTR_OPCODE);
+
+	return message->protocol == PROTOCOL_WEBSOCKET &&
+	       (span_equal(opcode, SPAN("ping")) || span_equal(opcode, SPAN("pong")));
+}
+
 static bool is_left_out(const struct message *message)
 {
-	return message->kind == MESSAGE_NOTE || message->flags & MESSAGE_INTERIM;
+	return is_keepalive(message) || message->kind == MESSAGE_NOTE ||
+	       message->flags & MESSAGE_INTERIM;
 }
 
 static void on_message(struct message_sink *sink, struct message *message)

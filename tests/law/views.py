@@ -83,6 +83,15 @@ class Lines(Case):
         self.assertIn("|... what|", self.show("-vv"))
         self.assertIn("iotrace: 0 exchanges, 1 connection", self.show("-q"))
 
+    def test_refused_options_empty_no_file(self):
+        there = os.path.join(self.directory.name, "there.jsonl")
+        for options in (["--redact"], ["--url", "x"]):
+            with open(there, "w", encoding="utf-8") as file:
+                file.write("as it was")
+            self.run_it("export", *options, self.path, "-o", there, status=125)
+            with open(there, encoding="utf-8") as file:
+                self.assertEqual(file.read(), "as it was")
+
     def test_refused(self):
         conn = self.capture.open(1, error="ECONNREFUSED")
         del conn["error"]

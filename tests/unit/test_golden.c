@@ -103,6 +103,34 @@ static void test_round_trip(void **state)
 	model_free(model);
 }
 
+/* A WebSocket's pings are sent by the clock, and are no part of what is compared. */
+static void test_keepalive(void **state)
+{
+	static const char text[] = "\x81\x82\0\0\0\0hi", ping[] = "\x89\x84\0\0\0\0p\1ng",
+			  pong[] = "\x8a\x04p\1ng";
+	struct run run = {
+		.conns = { { .said = { "GET / HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\n"
+				       "Connection: Upgrade\r\nSec-WebSocket-Key: a\r\n\r\n",
+				       "HTTP/1.1 101 OK\r\nUpgrade: websocket\r\n"
+				       "Connection: Upgrade\r\n\r\n",
+				       text } } },
+	};
+	char *without auto_free = NULL, *with auto_free = NULL;
+
+	(void)state;
+	run.conns[0].lens[2] = sizeof(text) - 1;
+	without = run_golden(&run, "", LEVEL_FULL);
+	CHECK(strstr(without, "hi"), "%s", without);
+	run.conns[0].said[2] = ping;
+	run.conns[0].lens[2] = sizeof(ping) - 1;
+	run.conns[0].said[3] = pong;
+	run.conns[0].lens[3] = sizeof(pong) - 1;
+	run.conns[0].said[4] = text;
+	run.conns[0].lens[4] = sizeof(text) - 1;
+	with = run_golden(&run, "", LEVEL_FULL);
+	assert_string_equal(with, without);
+}
+
 #define TEN   "0123456789"
 #define SIXTY TEN TEN TEN TEN TEN TEN
 
@@ -387,12 +415,12 @@ static void test_deep_json(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_bodies),       cmocka_unit_test(test_sha256),
-		cmocka_unit_test(test_round_trip),   cmocka_unit_test(test_titles),
-		cmocka_unit_test(test_wrong),        cmocka_unit_test(test_compare),
-		cmocka_unit_test(test_any_order),    cmocka_unit_test(test_links),
-		cmocka_unit_test(test_many_changes), cmocka_unit_test(test_levels),
-		cmocka_unit_test(test_deep_json),
+		cmocka_unit_test(test_bodies),     cmocka_unit_test(test_sha256),
+		cmocka_unit_test(test_round_trip), cmocka_unit_test(test_titles),
+		cmocka_unit_test(test_keepalive),  cmocka_unit_test(test_wrong),
+		cmocka_unit_test(test_compare),    cmocka_unit_test(test_any_order),
+		cmocka_unit_test(test_links),      cmocka_unit_test(test_many_changes),
+		cmocka_unit_test(test_levels),     cmocka_unit_test(test_deep_json),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
