@@ -3,6 +3,7 @@
 #include "base/utf8.h"
 #include "golden/body_json.h"
 #include "golden/sha256.h"
+#include "secret/name.h"
 
 #include <string.h>
 
@@ -47,6 +48,20 @@ void writer_add(struct writer *writer, const char *text)
 	writer_end(writer, LINE_OTHER, NULL, (struct span){ 0 });
 }
 
+void writer_add_parts(struct writer *writer, struct buf *out, enum secret_form form,
+		      struct span text)
+{
+	enum builtin builtin = form == SECRET_SQL ? BUILTIN_SECRET_COMMANDS : BUILTIN_SECRET_NAMES;
+	struct secret_parts parts = secret_parts_of(form, text);
+	struct secret_part part;
+
+	while (secret_parts_next(&parts, &part) && rules_use(writer->scan->rules, builtin)) {
+		scan_add(writer->scan, out, secret_part_split(&text, &part), ESCAPE_TEXT);
+		scan_secret(writer->scan, out, part.text);
+	}
+	scan_add(writer->scan, out, text, ESCAPE_TEXT);
+}
+
 static void add_parameter(struct writer *writer, struct buf *out, struct span name,
 			  struct span value)
 {
@@ -59,11 +74,10 @@ static void add_parameter(struct writer *writer, struct buf *out, struct span na
 		scan_mask_rule(writer->scan, out, rule, value);
 	else if (rule)
 		scan_escape(out, value, ESCAPE_TEXT);
-	else if (value.len && rules_is_secret_name(name, true) &&
-		 rules_use(rules, BUILTIN_SECRET_NAMES))
+	else if (value.len && secret_is_name(name, true) && rules_use(rules, BUILTIN_SECRET_NAMES))
 		scan_secret(writer->scan, out, value);
 	else
-		scan_add(writer->scan, out, value, ESCAPE_TEXT);
+		writer_add_parts(writer, out, SECRET_URL, value);
 }
 
 static void add_part(struct writer *writer, struct buf *out, struct span part)
@@ -124,26 +138,62 @@ static size_t private_key(struct span text)
 	return (size_t)(line.data + line.len - text.data);
 }
 
-/* A last line without its end is marked. */
-static void add_text(struct writer *writer, struct span text)
+/* The first line, which does not end before `from`; without its end. */
+static struct span line_of(struct span text, size_t from)
 {
-	while (text.len) {
-		size_t secret = rules_has(writer->scan->rules, BUILTIN_SECRET_SHAPES)
-					? private_key(text)
-					: 0;
-		struct span rest = span_cut(text, secret, text.len), line = text;
-		bool ended = rest.len && memchr(rest.data, '\n', rest.len) != NULL;
-		struct buf *out = writer_begin(writer);
+	struct span rest = span_cut(text, from, text.len);
 
-		text = rest;
-		rest = span_split(&text, '\n');
-		line.len = secret + rest.len;
-		buf_adds(out, ended ? "| " : "|\\ ");
-		if (secret)
-			scan_secret(writer->scan, out, line);
-		else
-			scan_add(writer->scan, out, line, ESCAPE_TEXT);
-		writer_end(writer, LINE_TEXT, NULL, line);
+	return span_cut(text, 0, from + span_split(&rest, '\n').len);
+}
+
+/* A line and the secrets in it, which may go on over several; how long it is. */
+static size_t add_line(struct writer *writer, struct buf *out, struct span text,
+		       struct secret_parts *parts, struct secret_part *part)
+{
+	struct scan *scan = writer->scan;
+	size_t key = rules_has(scan->rules, BUILTIN_SECRET_SHAPES) ? private_key(text) : 0, at = 0;
+	struct span line = line_of(text, key);
+
+	while (part->text.len && part->text.data < line.data + line.len) {
+		size_t start = (size_t)(part->text.data - text.data);
+
+		line = line_of(text, start + part->text.len > line.len ? start + part->text.len
+								       : line.len);
+		if (!key && rules_use(scan->rules, BUILTIN_SECRET_NAMES)) {
+			scan_add(scan, out, span_cut(text, at, start - at), ESCAPE_TEXT);
+			scan_secret(scan, out, part->text);
+			at = start + part->text.len;
+		}
+		if (!secret_parts_next(parts, part))
+			*part = (struct secret_part){ 0 };
+	}
+	if (key)
+		scan_secret(scan, out, line);
+	else
+		scan_add(scan, out, span_cut(line, at, line.len), ESCAPE_TEXT);
+	return line.len;
+}
+
+/* A last line without its end is marked. */
+static void add_text(struct writer *writer, struct span text, enum secret_form form)
+{
+	struct secret_parts parts = secret_parts_of(form, text);
+	struct buf shown auto_buf = { 0 };
+	struct secret_part part;
+
+	if (!secret_parts_next(&parts, &part))
+		part = (struct secret_part){ 0 };
+	while (text.len) {
+		size_t len;
+		struct buf *out;
+
+		shown.len = 0;
+		len = add_line(writer, &shown, text, &parts, &part);
+		out = writer_begin(writer);
+		buf_adds(out, len < text.len ? "| " : "|\\ ");
+		buf_add(out, shown.data, shown.len);
+		writer_end(writer, LINE_TEXT, NULL, span_cut(text, 0, len));
+		text = span_cut(text, len + 1, text.len);
 	}
 }
 
@@ -186,7 +236,9 @@ static void add_readable(struct writer *writer, struct span bytes, struct span t
 	if (form)
 		add_form(writer, bytes);
 	else if (!body_add_json(writer, bytes))
-		add_text(writer, bytes);
+		add_text(writer, bytes,
+			 span_starts_nocase(type, SPAN("multipart/")) ? SECRET_MULTIPART
+								      : SECRET_JSON);
 }
 
 static void add_content(struct writer *writer, struct span bytes, struct span type)

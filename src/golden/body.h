@@ -8,6 +8,7 @@
 #include "event/message.h"
 #include "golden/model.h"
 #include "golden/scan.h"
+#include "secret/parts.h"
 
 /* A longer body is a hash. */
 #define BODY_SHOWN (64U << 10)
@@ -28,6 +29,10 @@ struct writer {
 struct buf *writer_begin(struct writer *writer);
 void writer_end(struct writer *writer, enum line_kind kind, const char *where, struct span raw);
 void writer_add(struct writer *writer, const char *text);
+
+/* Adds a text in which there may be secrets of that form. */
+void writer_add_parts(struct writer *writer, struct buf *out, enum secret_form form,
+		      struct span text);
 
 void body_add(struct writer *writer, const struct body *body, struct span content_type);
 

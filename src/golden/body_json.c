@@ -2,6 +2,7 @@
 
 #include "base/own.h"
 #include "golden/json_tree.h"
+#include "secret/name.h"
 
 #include <string.h>
 
@@ -9,6 +10,7 @@ struct printer {
 	struct writer *writer;
 	struct buf pointer; /* RFC 6901, of the value at hand */
 	bool has_rules;
+	bool secret; /* what the value at hand is in has the name of a secret */
 	unsigned int depth;
 };
 
@@ -61,6 +63,7 @@ static bool add_ruled(struct printer *printer, struct buf *out, const struct jso
 	struct writer *writer = printer->writer;
 	struct rules *rules = writer->scan->rules;
 	struct rule *rule = NULL;
+	bool secret = printer->secret || secret_is_name(json->key, false);
 
 	if (printer->has_rules)
 		rule = rules_find(rules, WHAT_JSON,
@@ -74,8 +77,12 @@ static bool add_ruled(struct printer *printer, struct buf *out, const struct jso
 		buf_add(out, json->whole.data, json->whole.len);
 		return true;
 	}
-	if ((json->kind == JSON_STRING || json->kind == JSON_NUMBER) && json->text.len &&
-	    rules_is_secret_name(json->key, false) && rules_use(rules, BUILTIN_SECRET_NAMES)) {
+	if (json->kind < JSON_STRING) {
+		printer->secret = json->count ? secret && !rule : printer->secret;
+		return false;
+	}
+	if (json->kind != JSON_WORD && json->text.len && secret &&
+	    rules_use(rules, BUILTIN_SECRET_NAMES)) {
 		add_quoted_mask(writer, out, json, NULL);
 		return true;
 	}
@@ -138,9 +145,13 @@ static void add_members(struct printer *printer, const struct json *object)
 
 static void add_items(struct printer *printer, const struct json *array)
 {
+	const struct json *before = NULL;
 	size_t len = printer->pointer.len, index = 0;
+	bool secret = printer->secret;
 
-	for (const struct json *json = array->first; json; json = json->next) {
+	for (const struct json *json = array->first; json; before = json, json = json->next) {
+		printer->secret = secret || (before && before->kind == JSON_STRING &&
+					     secret_is_setting(before->text));
 		buf_addf(&printer->pointer, "/%zu", index++);
 		add_value(printer, begin_line(printer), json, json->next ? "," : "");
 		printer->pointer.len = len;
@@ -151,7 +162,7 @@ static void add_items(struct printer *printer, const struct json *array)
 static void add_value(struct printer *printer, struct buf *out, const struct json *json,
 		      const char *comma)
 {
-	bool object = json->kind == JSON_OBJECT;
+	bool object = json->kind == JSON_OBJECT, secret = printer->secret;
 	const char *brackets = object ? "{}" : "[]";
 
 	if (add_ruled(printer, out, json)) {
@@ -180,6 +191,7 @@ static void add_value(struct printer *printer, struct buf *out, const struct jso
 	else
 		add_items(printer, json);
 	printer->depth--;
+	printer->secret = secret;
 	out = begin_line(printer);
 	buf_addf(out, "%c%s", brackets[1], comma);
 	end_line(printer, NULL);

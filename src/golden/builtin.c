@@ -1,5 +1,7 @@
 #include "golden/builtin.h"
 
+#include "secret/name.h"
+
 static const char *const date_headers[] = { "date", "age", "expires", "last-modified", NULL };
 
 static const char *const server_headers[] = { "server", "via", "x-powered-by", "x-served-by",
@@ -41,45 +43,6 @@ static const char *const websocket_headers[] = { "sec-websocket-key", "sec-webso
 						 NULL };
 
 static const char *const agent_headers[] = { "user-agent", NULL };
-
-static const char *const secret_headers[] = {
-	"authorization",
-	"proxy-authorization",
-	"proxy-authenticate",
-	"authentication-info",
-	"cookie",
-	"set-cookie",
-	"cookie2",
-	"set-cookie2",
-	"x-api-key",
-	"api-key",
-	"apikey",
-	"x-apikey",
-	"x-auth-token",
-	"x-access-token",
-	"x-auth-key",
-	"x-session-token",
-	"x-session-id",
-	"x-csrf-token",
-	"x-xsrf-token",
-	"x-vault-token",
-	"private-token",
-	"job-token",
-	"x-amz-security-token",
-	"x-goog-api-key",
-	"x-goog-iam-authorization-token",
-	"x-shopify-access-token",
-	"x-functions-key",
-	"ocp-apim-subscription-key",
-	"x-hub-signature",
-	"x-hub-signature-256",
-	"x-signature",
-	"stripe-signature",
-	"x-slack-signature",
-	"x-gitlab-token",
-	"x-auth-signature",
-	NULL,
-};
 
 const struct builtin_row builtin_rows[BUILTINS] = {
 	[BUILTIN_PIDS] = { .name = "pids", .summary = "processes by name, not by number" },

@@ -17,10 +17,18 @@ static bool is_http(const struct message *message)
 	       message->protocol == PROTOCOL_GRPC;
 }
 
+static struct span before_secret(struct span sql)
+{
+	struct secret_parts parts = secret_parts_of(SECRET_SQL, sql);
+	struct secret_part part;
+
+	return secret_parts_next(&parts, &part) ? secret_part_split(&sql, &part) : sql;
+}
+
 /* Its beginning: of the first line, not cut within a character; of SQL without what is quoted. */
 static void add_short(struct scan *scan, struct buf *out, struct span value, bool sql)
 {
-	struct span rest = value, line = span_split(&rest, '\n');
+	struct span rest = sql ? before_secret(value) : value, line = span_split(&rest, '\n');
 	size_t len = sql ? TITLE_SQL : TITLE_VALUE;
 
 	if (sql)
@@ -106,7 +114,7 @@ static void add_outcome(struct writer *writer, const struct message *message)
 		if (attr_rows[attr->key].shape == SHAPE_NUMBER)
 			buf_addu(out, attr->number);
 		else
-			scan_add(writer->scan, out, attr->value, ESCAPE_TEXT);
+			writer_add_parts(writer, out, SECRET_SQL, attr->value);
 		writer_end(writer, LINE_STATUS, attr_rows[attr->key].name, (struct span){ 0 });
 	}
 }

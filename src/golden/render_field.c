@@ -2,6 +2,8 @@
 
 #include "base/own.h"
 #include "golden/pattern.h"
+#include "secret/command.h"
+#include "secret/name.h"
 
 #include <string.h>
 
@@ -11,6 +13,9 @@
 	 1ULL << ATTR_TRAILER | 1ULL << ATTR_HOST | 1ULL << ATTR_METHOD | 1ULL << ATTR_TARGET | \
 	 1ULL << ATTR_STATUS | 1ULL << ATTR_REASON | 1ULL << ATTR_NOTE | 1ULL << ATTR_SERVICE | \
 	 1ULL << ATTR_RPC)
+
+/* SQL, and what may quote it. */
+#define STATEMENTS (1ULL << ATTR_SQL | 1ULL << ATTR_ERROR | 1ULL << ATTR_NOTICE)
 
 #define RECORDS \
 	(1ULL << ATTR_ANSWER | 1ULL << ATTR_AUTHORITY | 1ULL << ATTR_ADDITIONAL | 1ULL << ATTR_EDNS)
@@ -73,12 +78,12 @@ static void add_header_value(struct writer *writer, struct buf *out, struct span
 		scan_escape(out, value, ESCAPE_TEXT);
 		return;
 	}
-	if (builtin < 0 && rules_is_secret_name(name, false))
+	if (builtin < 0 && secret_is_name(name, false))
 		builtin = BUILTIN_SECRET_HEADERS;
 	if (span_equal(name, SPAN("content-length")) && is_framed(message))
 		builtin = BUILTIN_CONTENT_LENGTH;
 	if (builtin < 0 || !rules_use(rules, (enum builtin)builtin))
-		scan_add(writer->scan, out, value, ESCAPE_TEXT);
+		writer_add_parts(writer, out, SECRET_URL, value);
 	else if (builtin == BUILTIN_AGENT_VERSIONS)
 		add_versions(writer, out, value);
 	else if (span_equal(name, SPAN("set-cookie")))
@@ -151,82 +156,6 @@ void render_headers(struct writer *writer, const struct message *message, enum a
 	arena_done(&arena);
 }
 
-/* '…' behind PASSWORD or IDENTIFIED BY in SQL; how far it goes, 0: there is none. */
-static bool find_sql_secret(struct span sql, size_t *ret_start, size_t *ret_len)
-{
-	static const char *const words[] = { "password", "identified by", "encrypted password" };
-	const uint8_t *end;
-
-	for (size_t at = 0; at < sql.len; at++)
-		for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-			struct span rest = span_cut(sql, at, sql.len);
-			size_t skip = strlen(words[i]);
-
-			if (!span_starts_nocase(rest, span_text(words[i])))
-				continue;
-			while (skip < rest.len && strchr(" =\t\n(", rest.data[skip]) &&
-			       rest.data[skip])
-				skip++;
-			if (skip >= rest.len || rest.data[skip] != '\'')
-				continue;
-			*ret_start = at + skip + 1;
-			rest = span_cut(sql, *ret_start, sql.len);
-			end = rest.len ? memchr(rest.data, '\'', rest.len) : NULL;
-			*ret_len = end ? (size_t)(end - rest.data) : rest.len;
-			return true;
-		}
-	return false;
-}
-
-static void add_sql(struct writer *writer, struct buf *out, struct span sql)
-{
-	size_t start, len;
-
-	while (find_sql_secret(sql, &start, &len) &&
-	       rules_use(writer->scan->rules, BUILTIN_SECRET_COMMANDS)) {
-		scan_add(writer->scan, out, span_cut(sql, 0, start), ESCAPE_TEXT);
-		scan_secret(writer->scan, out, span_cut(sql, start, len));
-		sql = span_cut(sql, start + len, sql.len);
-	}
-	scan_add(writer->scan, out, sql, ESCAPE_TEXT);
-}
-
-/* Commands whose arguments from a number on are secrets. */
-struct secret_command {
-	const char *command;
-	unsigned int from;
-	const char *behind; /* an argument that must come first; NULL: none */
-};
-
-static const struct secret_command secret_commands[] = {
-	{ "AUTH", 0, NULL },           { "HELLO", 0, "AUTH" },  { "MIGRATE", 0, "AUTH" },
-	{ "MIGRATE", 0, "AUTH2" },     { "ACL", 2, "SETUSER" }, { "CONFIG", 0, "requirepass" },
-	{ "CONFIG", 0, "masterauth" }, { "Password", 0, NULL }, { NULL, 0, NULL },
-};
-
-/* Number of the first argument that is secret; SIZE_MAX: none. */
-static size_t secret_from(const struct message *message)
-{
-	struct span command = message_value(message, ATTR_COMMAND);
-	size_t number = 0;
-
-	for (const struct secret_command *row = secret_commands; row->command; row++) {
-		if (!span_equal_nocase(command, span_text(row->command)))
-			continue;
-		if (!row->behind)
-			return row->from;
-		number = 0;
-		for (size_t i = 0; i < message->attr_count; i++) {
-			if (message->attrs[i].key != ATTR_ARG)
-				continue;
-			number++;
-			if (span_equal_nocase(message->attrs[i].value, span_text(row->behind)))
-				return number > row->from ? number : row->from;
-		}
-	}
-	return SIZE_MAX;
-}
-
 static void add_attr(struct writer *writer, const struct attr *attr, bool secret)
 {
 	struct buf *out = writer_begin(writer);
@@ -243,10 +172,9 @@ static void add_attr(struct writer *writer, const struct attr *attr, bool secret
 		buf_adds(out, "null");
 	else if (secret && rules_use(writer->scan->rules, BUILTIN_SECRET_COMMANDS))
 		scan_secret(writer->scan, out, attr->value);
-	else if (attr->key == ATTR_SQL)
-		add_sql(writer, out, attr->value);
-	else if (attr_rows[attr->key].shape == SHAPE_PAIRS &&
-		 rules_is_secret_name(attr->name, false) &&
+	else if (1ULL << attr->key & STATEMENTS)
+		writer_add_parts(writer, out, SECRET_SQL, attr->value);
+	else if (attr_rows[attr->key].shape == SHAPE_PAIRS && secret_is_name(attr->name, false) &&
 		 rules_use(writer->scan->rules, BUILTIN_SECRET_NAMES))
 		scan_secret(writer->scan, out, attr->value);
 	else
@@ -259,7 +187,7 @@ static void add_attr(struct writer *writer, const struct attr *attr, bool secret
 void render_fields(struct writer *writer, const struct message *message)
 {
 	struct rules *rules = writer->scan->rules;
-	size_t from = secret_from(message), number = 0;
+	size_t from = secret_argument(message), number = 0;
 	uint64_t out = LEFT_OUT;
 
 	if (message->protocol == PROTOCOL_DNS && rules_use(rules, BUILTIN_DNS_ANSWERS))

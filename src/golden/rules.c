@@ -167,45 +167,6 @@ void rules_settle(struct rules *rules)
 	}
 }
 
-/* Ends of names, without '-', '_' and case. */
-static const char *const secret_ends[] = {
-	"password",     "passwd",        "passphrase", "secret",      "token",     "apikey",
-	"accesskey",    "secretkey",     "privatekey", "signingkey",  "pwd",       "credential",
-	"credentials",  "authorization", "sessionid",  "sessionkey",  "signature", "jwt",
-	"clientsecret", "authkey",       "bearer",     "accesskeyid", "cookie",    NULL,
-};
-
-/* Whole names; from QUERY_NAMES on those that are secrets in a query alone. */
-static const char *const secret_names[] = { "auth", "pass", "sid", "sig", "pin",
-					    "otp",  "code", "key", NULL };
-#define QUERY_NAMES 6
-
-bool rules_is_secret_name(struct span name, bool query)
-{
-	char text[64];
-	size_t len = 0;
-
-	for (size_t i = 0; i < name.len; i++) {
-		char c = (char)name.data[i];
-
-		if (c == '-' || c == '_' || c == '.' || c == '[' || c == ']')
-			continue;
-		/* Of a long name the end decides. */
-		if (len == sizeof(text)) {
-			memmove(text, text + 1, sizeof(text) - 1);
-			len--;
-		}
-		text[len++] = c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-	}
-	for (const char *const *end = secret_ends; *end; end++)
-		if (len >= strlen(*end) && !memcmp(text + len - strlen(*end), *end, strlen(*end)))
-			return true;
-	for (size_t i = 0; secret_names[i] && (query || i < QUERY_NAMES); i++)
-		if (len == strlen(secret_names[i]) && !memcmp(text, secret_names[i], len))
-			return true;
-	return false;
-}
-
 static void add_place(struct buf *out, const struct place *place)
 {
 	if (place->method.len) {

@@ -118,9 +118,6 @@ void rules_settle(struct rules *rules);
 /* Notes what a rule has masked, for who asks whether it was needed. */
 void rule_masked(struct rule *rule, struct span raw);
 
-/* True where `name` (any case, with - or _) is that of a secret; in a query also `key` and `code` are. */
-bool rules_is_secret_name(struct span name, bool query);
-
 /* One rule as it is written in a file. */
 struct buf;
 void rule_add_text(struct buf *out, const struct rule *rule);

@@ -5,6 +5,7 @@
 #include "base/own.h"
 #include "base/utf8.h"
 #include "golden/pattern.h"
+#include "secret/name.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -157,20 +158,6 @@ static void add_literal(struct scan *scan, const struct literal *literal)
 	scan->first[literal->bytes.data[0]] = true;
 }
 
-/* *TOKEN*, *SECRET*, *PASSWORD*, *_KEY and their like. */
-static bool is_secret_variable(struct span name)
-{
-	static const char *const parts[] = { "TOKEN",  "SECRET",     "PASSWORD",   "PASSWD",
-					     "APIKEY", "PASSPHRASE", "CREDENTIAL", NULL };
-
-	if (name.len >= 4 && !memcmp(name.data + name.len - 4, "_KEY", 4))
-		return true;
-	for (const char *const *part = parts; *part; part++)
-		if (memmem(name.data, name.len, *part, strlen(*part)))
-			return true;
-	return false;
-}
-
 static void add_variable(struct scan *scan, const char *variable)
 {
 	const char *equals = strchr(variable, '=');
@@ -181,7 +168,7 @@ static void add_variable(struct scan *scan, const char *variable)
 		return;
 	name = span_of(variable, (size_t)(equals - variable));
 	value = span_text(equals + 1);
-	if (value.len < SECRET_MIN || name.len > 64 || !is_secret_variable(name))
+	if (value.len < SECRET_MIN || name.len > 64 || !secret_is_variable(name))
 		return;
 	for (size_t i = 0; i < name.len; i++)
 		if (!pattern_is_word(name.data[i]))

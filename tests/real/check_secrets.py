@@ -35,3 +35,11 @@ jwt = "eyJhbGciOiJIUzI1NiJ9." + base64.urlsafe_b64encode(
 ask("GET", f"/jwt?next={jwt}", X_Note=f"xoxb-{s[18]}-{s[18]}")
 ask("GET", "/private", "-----BEGIN PRIVATE KEY-----\n" + s[19] + "\n-----END PRIVATE KEY-----\n",
     Content_Type="text/plain")
+ask("GET", f"/more?pass%77ord={s[20]}", Referer=f"http://example.com/?token={s[21]}#access_token={s[22]}",
+    X_Encryption_Key=s[23])
+ask("POST", "/below", json.dumps({"token": {"value": s[24]}, "passwords": [s[25]]}),
+    Content_Type="application/json")
+ask("POST", "/lines", f'{{"password": "{s[26]}"}}\n{{"secrets": ["{s[27]}"]}}\n',
+    Content_Type="application/x-ndjson")
+ask("POST", "/parts", f'--b\r\nContent-Disposition: form-data; name="password"\r\n\r\n{s[28]}\r\n--b--\r\n',
+    Content_Type="multipart/form-data; boundary=b")

@@ -66,6 +66,116 @@ static void test_bodies(void **state)
 	}
 }
 
+/* With this content type, so much is there of a body's secrets, all of which begin with "Xx". */
+static const struct {
+	const char *type, *body, *there;
+} secret_bodies[] = {
+	{ "application/json", "{\"token\":{\"value\":\"Xx1\",\"n\":4711},\"a\":[5]}",
+	  "\"n\": <secret#1>,\n  < |     \"value\": \"<secret#2>\"\n" },
+	{ "application/json", "{\"credentials\":{},\"a\":\"b\"}", "\"a\": \"b\"" },
+	{ "application/json", "{\"passwords\":[\"Xx1\",{\"a\":\"Xx2\"}],\"b\":[\"c\"]}", "\"c\"" },
+	{ "application/json", "{\"secrets\":[\"Xx1\"],\"pass\\u0077ord\":\"Xx2\"}", "secret#2" },
+	{ "application/json", "[\"requirepass\",\"Xx1\",\"port\",\"1\"]", "\"port\",\n" },
+	{ "application/x-ndjson", "{\"password\":\"Xx1\"}\n{\"token\":[\"Xx2\"],\"a\":1}\n",
+	  "  < | {\"password\":\"<secret#1>\"}\n  < | {\"token\":[\"<secret#2>\"],\"a\":1}\n" },
+	{ "text/event-stream", "data: {\"token\":\"Xx1\"}\n\n",
+	  "data: {\"token\":\"<secret#1>\"}" },
+	{ "application/x-www-form-urlencoded", "pass%77ord=Xx1&next=http://h/?token=Xx2&b=c",
+	  "next=http://h/?token=<secret#" },
+	{ "multipart/form-data; boundary=b",
+	  "--b\r\nContent-Disposition: form-data; name=\"password\"\r\n\r\nXx1\r\nXx2\r\n--b\r\n"
+	  "Content-Disposition: form-data; name=\"a\"\r\n\r\nplain\r\n--b--\r\n",
+	  "\\r\n  < | <secret#1>\\r\n  < | --" },
+};
+
+static void test_secret_bodies(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(secret_bodies); i++) {
+		char *said auto_free =
+			own_printf("HTTP/1.1 200 OK\r\nContent-Type: %s\r\n"
+				   "Content-Length: %zu\r\n\r\n%s",
+				   secret_bodies[i].type, strlen(secret_bodies[i].body),
+				   secret_bodies[i].body);
+		struct run run = { .conns = { { .said = { GET("/"), said } } } };
+		char *golden auto_free = run_golden(&run, "", LEVEL_FULL);
+
+		CHECK(!strstr(golden, "Xx"), "a secret is in\n%s", golden);
+		CHECK(strstr(golden, secret_bodies[i].there), "no '%s' in\n%s",
+		      secret_bodies[i].there, golden);
+	}
+}
+
+/* URLs in the values of headers, and what the user wants to be kept. */
+static void test_secret_headers(void **state)
+{
+	static const struct run run = {
+		.conns = { { .said = { "GET / HTTP/1.1\r\nHost: h\r\nX-Encryption-Key: Xx7\r\n"
+				       "Referer: http://h/?a=b&token=Xx1\r\n\r\n",
+				       "HTTP/1.1 302 Found\r\nContent-Length: 0\r\n"
+				       "Link: <http://h/?access_token=Xx2>; rel=next\r\n"
+				       "Location: http://h/#access_token=Xx3&state=x\r\n"
+				       "Content-Location: /a?sig=Xx4\r\n"
+				       "Refresh: 5; url=/a?pass%77ord=Xx5\r\n\r\n" } } },
+	};
+	char *golden auto_free = run_golden(&run, "", LEVEL_FULL);
+	char *kept auto_free = run_golden(&run, "keep builtin secret-names", LEVEL_FULL);
+
+	(void)state;
+	CHECK(!strstr(golden, "Xx"), "a secret is in\n%s", golden);
+	assert_non_null(strstr(golden, "referer: http://h/?a=b&token=<secret#"));
+	assert_non_null(strstr(golden, ">; rel=next\n"));
+	assert_non_null(strstr(golden, ">&state=x\n"));
+	assert_non_null(strstr(kept, "token=Xx1\n"));
+}
+
+static void add_packet(struct buf *out, char type, const char *text, size_t len)
+{
+	buf_addc(out, type);
+	for (int i = 24; i >= 0; i -= 8)
+		buf_addc(out, (char)((len + 4) >> i & 0xff));
+	buf_add(out, text, len);
+}
+
+#define LOGIN  "\0\0\0\x12\0\3\0\0user\0bob\0"
+#define GREETS "R\0\0\0\x08\0\0\0\0Z\0\0\0\5I"
+
+/* Statements, each of which the server refuses and quotes. */
+static void test_secret_statements(void **state)
+{
+	static const char *const statements[] = {
+		"alter role r password $$Xx1$$",
+		"alter role r password $a$Xx1$a$",
+		"alter role r with PASSWORD\n\tE'Xx''1\\'Xx2'",
+		"alter user u identified by \"Xx1\"",
+		"alter user u identified with mysql_native_password by 'Xx1'",
+		"alter user u identified with mysql_native_password AS 'Xx1'",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < 2 * COUNT(statements); i++) {
+		const char *sql = statements[i / 2];
+		struct buf query auto_buf = { 0 }, error auto_buf = { 0 };
+		char *quoted auto_free = own_printf("SERROR%cM%s in \"%s\"%c", 0, "wrong", sql, 0);
+		struct run run = { .conns = { { .said = { LOGIN, GREETS } } } };
+		char *golden auto_free = NULL;
+
+		add_packet(&query, 'Q', sql, strlen(sql) + 1);
+		add_packet(&error, 'E', quoted, strlen(sql) + 7 + 1 + 5 + 5 + 1 + 1 + 1);
+		buf_add(&error, "Z\0\0\0\5I", 6);
+		run.conns[0].lens[0] = sizeof(LOGIN);
+		run.conns[0].lens[1] = sizeof(GREETS) - 1;
+		run.conns[0].said[2] = query.data;
+		run.conns[0].lens[2] = query.len;
+		run.conns[0].said[3] = error.data;
+		run.conns[0].lens[3] = error.len;
+		golden = run_golden(&run, "", i % 2 ? LEVEL_FULL : LEVEL_REQUESTS);
+		CHECK(!strstr(golden, "Xx"), "a secret is in\n%s", golden);
+		CHECK(strstr(golden, "error: wrong in \"alter "), "no error in\n%s", golden);
+		CHECK(strstr(golden, "<secret#"), "nothing is masked in\n%s", golden);
+	}
+}
+
 static void test_sha256(void **state)
 {
 	char text[SHA256_TEXT], million[1000];
@@ -415,12 +525,14 @@ static void test_deep_json(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_bodies),     cmocka_unit_test(test_sha256),
-		cmocka_unit_test(test_round_trip), cmocka_unit_test(test_titles),
-		cmocka_unit_test(test_keepalive),  cmocka_unit_test(test_wrong),
-		cmocka_unit_test(test_compare),    cmocka_unit_test(test_any_order),
-		cmocka_unit_test(test_links),      cmocka_unit_test(test_many_changes),
-		cmocka_unit_test(test_levels),     cmocka_unit_test(test_deep_json),
+		cmocka_unit_test(test_bodies),         cmocka_unit_test(test_secret_bodies),
+		cmocka_unit_test(test_secret_headers), cmocka_unit_test(test_secret_statements),
+		cmocka_unit_test(test_sha256),         cmocka_unit_test(test_round_trip),
+		cmocka_unit_test(test_wrong),          cmocka_unit_test(test_compare),
+		cmocka_unit_test(test_any_order),      cmocka_unit_test(test_links),
+		cmocka_unit_test(test_many_changes),   cmocka_unit_test(test_levels),
+		cmocka_unit_test(test_deep_json),      cmocka_unit_test(test_titles),
+		cmocka_unit_test(test_keepalive),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
