@@ -1,6 +1,9 @@
 #include "view/redact.h"
 
 #include "base/own.h"
+#include "secret/command.h"
+#include "secret/name.h"
+#include "secret/parts.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -10,12 +13,17 @@ static const struct span mark = { (const uint8_t *)"[redacted]", 10 };
 /* Shorter values are found everywhere. */
 #define SECRET_MIN  6
 #define SECRETS_MAX 256
+/* Of those that were seen: errors quote statements. */
+#define SEEN_MIN 8
+#define SEEN_MAX 32
 
 struct redact {
 	struct message_sink sink;
 	struct message_sink *next;
 	struct span secrets[SECRETS_MAX]; /* in environ */
 	size_t count;
+	struct buf seen[SEEN_MAX]; /* the last ones of commands and statements */
+	size_t seen_count;
 };
 
 static bool contains_nocase(struct span text, const char *word)
@@ -28,114 +36,187 @@ static bool contains_nocase(struct span text, const char *word)
 	return false;
 }
 
-/* Names of variables, headers and parameters. */
-static bool is_named_secret(struct span name)
-{
-	static const char *const words[] = { "token",      "secret",      "passw",
-					     "passphrase", "apikey",      "api_key",
-					     "api-key",    "private_key", "private-key",
-					     "access_key", "access-key",  "credential" };
-
-	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-		if (contains_nocase(name, words[i]))
-			return true;
-	return false;
-}
-
-static bool is_secret_header(struct span name)
-{
-	static const char *const names[] = { "authorization", "proxy-authorization", "cookie",
-					     "set-cookie", "x-auth-key" };
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (span_equal_nocase(name, span_text(names[i])))
-			return true;
-	return is_named_secret(name);
-}
-
-/* True where the command's arguments are credentials. */
-static bool is_secret_command(struct span command)
-{
-	static const char *const names[] = {
-		"AUTH",        "HELLO", "PasswordMessage", "Password", "SASLInitialResponse",
-		"SASLResponse"
-	};
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (span_equal_nocase(command, span_text(names[i])))
-			return true;
-	return false;
-}
+/* Attributes in which there may be secrets, and how these are known. */
+static const struct place {
+	enum attr_key key;
+	enum secret_form form;
+} places[] = {
+	{ ATTR_TARGET, SECRET_QUERY }, { ATTR_URL, SECRET_QUERY }, { ATTR_HEADER, SECRET_URL },
+	{ ATTR_TRAILER, SECRET_URL },  { ATTR_SQL, SECRET_SQL },   { ATTR_ERROR, SECRET_SQL },
+	{ ATTR_NOTICE, SECRET_SQL },
+};
 
 static const uint8_t *find(struct span text, struct span wanted)
 {
 	return text.len ? memmem(text.data, text.len, wanted.data, wanted.len) : NULL;
 }
 
-/* Adds the text without the secrets. False, and nothing added, where it has none. */
-static bool replace(const struct redact *redact, struct span text, struct buf *out)
+static struct span secret_number(const struct redact *redact, size_t i)
 {
+	const struct buf *seen = &redact->seen[i < redact->count ? 0 : i - redact->count];
+
+	return i < redact->count ? redact->secrets[i] : span_of(seen->data, seen->len);
+}
+
+/* It will be taken out of what comes later, too. */
+static void note_seen(struct redact *redact, struct span secret)
+{
+	size_t known =
+		redact->count + (redact->seen_count < SEEN_MAX ? redact->seen_count : SEEN_MAX);
+	struct buf *seen;
+
+	if (secret.len < SEEN_MIN)
+		return;
+	for (size_t i = 0; i < known; i++)
+		if (span_equal(secret_number(redact, i), secret))
+			return;
+	seen = &redact->seen[redact->seen_count++ % SEEN_MAX];
+	seen->len = 0;
+	buf_add(seen, secret.data, secret.len);
+}
+
+/* Adds the text without what is written as a secret in it. False, and nothing added, where nothing is. */
+static bool hide(struct redact *redact, enum secret_form form, struct span text, struct buf *out)
+{
+	struct secret_parts parts = secret_parts_of(form, text);
+	struct secret_part part;
 	bool any = false;
 
-	for (size_t i = 0; i < redact->count; i++)
-		any |= find(text, redact->secrets[i]) != NULL;
-	while (any && text.len) {
-		const uint8_t *first = NULL, *found;
-		size_t len = 0;
+	while (secret_parts_next(&parts, &part)) {
+		const char *quote = part.bare ? "\"" : "";
+		struct span before = secret_part_split(&text, &part);
 
-		for (size_t i = 0; i < redact->count; i++) {
-			found = find(text, redact->secrets[i]);
-			if (found && (!first || found < first ||
-				      (found == first && redact->secrets[i].len > len))) {
-				first = found;
-				len = redact->secrets[i].len;
-			}
-		}
-		if (!first)
-			break;
-		buf_add(out, text.data, (size_t)(first - text.data));
-		buf_add(out, mark.data, mark.len);
-		text = span_cut(text, (size_t)(first - text.data) + len, text.len);
+		any = true;
+		if (form == SECRET_SQL)
+			note_seen(redact, part.text);
+		buf_add(out, before.data, before.len);
+		buf_addf(out, "%s%s%s", quote, (const char *)mark.data, quote);
 	}
 	buf_add(out, text.data, any ? text.len : 0);
 	return any;
 }
 
-static bool clean_span(const struct redact *redact, struct message *message, struct span *span)
+/* Of what is known the longest that the text holds first; empty: it holds none. */
+static struct span first_known(const struct redact *redact, struct span text)
+{
+	size_t count =
+		redact->count + (redact->seen_count < SEEN_MAX ? redact->seen_count : SEEN_MAX);
+	struct span first = { 0 };
+
+	for (size_t i = 0; i < count; i++) {
+		struct span secret = secret_number(redact, i);
+		const uint8_t *at = find(text, secret);
+
+		if (at && (!first.data || at < first.data ||
+			   (at == first.data && secret.len > first.len)))
+			first = span_of(at, secret.len);
+	}
+	return first;
+}
+
+/* Adds the text without what is known. False, and nothing added, where it has none. */
+static bool replace(const struct redact *redact, struct span text, struct buf *out)
+{
+	struct span first = first_known(redact, text);
+	bool any = first.len != 0;
+
+	while (first.len) {
+		buf_add(out, text.data, (size_t)(first.data - text.data));
+		buf_add(out, mark.data, mark.len);
+		text = span_cut(text, (size_t)(first.data - text.data) + first.len, text.len);
+		first = first_known(redact, text);
+	}
+	buf_add(out, text.data, any ? text.len : 0);
+	return any;
+}
+
+/* All of it, one after the other. */
+static bool clean(struct redact *redact, const enum secret_form *form, struct span text,
+		  struct buf *out)
+{
+	struct buf hidden auto_buf = { 0 }, nameless auto_buf = { 0 };
+	bool any = form && hide(redact, *form, text, &hidden);
+
+	if (any)
+		text = span_of(hidden.data, hidden.len);
+	if (hide(redact, SECRET_LOGIN, text, &nameless)) {
+		any = true;
+		text = span_of(nameless.data, nameless.len);
+	}
+	if (replace(redact, text, out))
+		return true;
+	buf_add(out, text.data, any ? text.len : 0);
+	return any;
+}
+
+static bool clean_span(struct redact *redact, struct message *message, const enum secret_form *form,
+		       struct span *span)
 {
 	struct buf out auto_buf = { 0 };
 
-	if (!replace(redact, *span, &out))
+	if (!clean(redact, form, *span, &out))
 		return false;
 	*span = arena_copy(&message->arena, span_of(out.data, out.len));
 	message->flags |= MESSAGE_REDACTED;
 	return true;
 }
 
-static void clean_attr(const struct redact *redact, struct message *message, struct attr *attr,
-		       bool secret_command)
+static void clean_attr(struct redact *redact, struct message *message, struct attr *attr,
+		       bool secret)
 {
-	bool pair = attr_rows[attr->key].shape == SHAPE_PAIRS;
+	const enum secret_form *form = NULL;
 
 	if (attr_rows[attr->key].shape == SHAPE_NUMBER || attr->full == ATTR_NULL)
 		return;
-	if ((pair && is_secret_header(attr->name)) || (secret_command && attr->key == ATTR_ARG)) {
+	if (secret) {
+		/* ">password" of ACL SETUSER. */
+		if (attr->key == ATTR_ARG)
+			note_seen(redact, span_trim(attr->value, "<>"));
 		attr->value = mark;
 		attr->full = mark.len;
 		message->flags |= MESSAGE_REDACTED;
 		return;
 	}
-	clean_span(redact, message, &attr->name);
-	if (clean_span(redact, message, &attr->value))
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++)
+		if (places[i].key == attr->key)
+			form = &places[i].form;
+	clean_span(redact, message, NULL, &attr->name);
+	if (clean_span(redact, message, form, &attr->value))
 		attr->full = attr->value.len;
 }
 
-static void clean_body(const struct redact *redact, struct message *message)
+/* Those that are secret as a whole: arguments by number, headers by name. */
+static void clean_attrs(struct redact *redact, struct message *message, size_t argument)
 {
+	size_t number = 0;
+
+	for (size_t i = 0; i < message->attr_count; i++) {
+		struct attr *attr = &message->attrs[i];
+		bool secret =
+			attr_rows[attr->key].shape == SHAPE_PAIRS && secret_is_header(attr->name);
+
+		if (attr->key == ATTR_ARG)
+			secret = number++ >= argument;
+		clean_attr(redact, message, attr, secret);
+	}
+}
+
+static enum secret_form body_form(const struct message *message)
+{
+	struct span type = message_header(message, "content-type");
+
+	if (span_starts_nocase(type, SPAN("application/x-www-form-urlencoded")))
+		return SECRET_QUERY;
+	return span_starts_nocase(type, SPAN("multipart/")) ? SECRET_MULTIPART : SECRET_JSON;
+}
+
+static void clean_body(struct redact *redact, struct message *message)
+{
+	enum secret_form form = body_form(message);
 	struct body *body = &message->body;
 	struct buf out = { 0 };
 
-	if (!replace(redact, span_of(body->kept.data, body->kept.len), &out))
+	if (!clean(redact, &form, span_of(body->kept.data, body->kept.len), &out))
 		return;
 	buf_done(&body->kept);
 	body->kept = out;
@@ -167,11 +248,10 @@ static void redact_event(struct message_sink *sink, struct event *event)
 static void redact_message(struct message_sink *sink, struct message *message)
 {
 	struct redact *redact = (struct redact *)sink;
-	bool secret = is_secret_command(message_value(message, ATTR_COMMAND));
+	size_t argument = secret_argument(message);
 
-	for (size_t i = 0; i < message->attr_count; i++)
-		clean_attr(redact, message, &message->attrs[i], secret);
-	if (secret || has_header(message))
+	clean_attrs(redact, message, argument);
+	if (argument != SIZE_MAX || has_header(message))
 		drop_body(message);
 	clean_body(redact, message);
 	message_sink_message(redact->next, message);
@@ -189,9 +269,12 @@ static void redact_connection(struct message_sink *sink, const struct connection
 
 static int redact_finish(struct message_sink *sink)
 {
-	struct message_sink *next = ((struct redact *)sink)->next;
+	struct redact *redact = (struct redact *)sink;
+	struct message_sink *next = redact->next;
 
-	free(sink);
+	for (size_t i = 0; i < SEEN_MAX; i++)
+		buf_done(&redact->seen[i]);
+	free(redact);
 	return next->finish(next);
 }
 
@@ -200,7 +283,7 @@ static struct span secret_of(const char *variable)
 {
 	struct span value = span_text(variable), name = span_split(&value, '=');
 
-	return value.len >= SECRET_MIN && is_named_secret(name) ? value : (struct span){ 0 };
+	return value.len >= SECRET_MIN && secret_is_variable(name) ? value : (struct span){ 0 };
 }
 
 bool redact_has_secret(struct span bytes)

@@ -332,6 +332,73 @@ class Exports(Case):
         self.show("--redact", "-vvvv", status=125)
         self.assertIn("[redacted]", self.show("--redact", "-v"))
 
+    def check_redacted(self, *there):
+        """No secret (they begin with Xx) is in anything that is redacted; this is in the messages."""
+        for format in "har", "html":
+            self.assertNotIn("Xx", self.run_it("export", "-t", format, self.path))
+        for options in ["-vvv"], ["-f", "messages"], ["-f", "curl"]:
+            self.assertNotIn("Xx", self.show(*options, "--redact"))
+        messages = self.messages("--redact")
+        self.assertIn("Xx", self.show("-f", "messages"))
+        for one in there:
+            self.assertIn(one, json.dumps(messages))
+
+    def test_redact_http(self):
+        self.capture = Capture()
+        conn = self.capture.open(80)
+        headers = "".join(f"\n{name}: Xx{name}" for name in (
+            "Ocp-Apim-Subscription-Key", "X-Functions-Key", "X-Encryption-Key", "X-Session-Id",
+            "X-Hub-Signature", "X-Some-Token-Hint", "Private-Token"))
+        self.capture.http(conn, "GET /a?page=2&access_token=Xx1#sig=Xx2 HTTP/1.1\nHost: h\n"
+                          "Referer: http://h/?a=b&token=Xx3" + headers,
+                          "HTTP/1.1 200 OK\nContent-Type: application/json\n"
+                          "Location: http://me:Xx9@h/b#access_token=Xx4",
+                          '{"access_token": "Xx5", "page": 3, "url": "db://me:Xx8@h/",'
+                          ' "token": {"value": "Xx6\\"", "n": 4711},'
+                          ' "secrets": ["Xx7"]}')
+        for kind, body in (("application/x-www-form-urlencoded", "user=me&pass%77ord=Xx1"),
+                           ("multipart/form-data; boundary=b", "--b\r\nContent-Disposition: form-data; "
+                            'name="password"\r\n\r\nXx1\r\nXx2\r\n--b--\r\n'),
+                           ("application/x-ndjson", '{"token":"Xx1"}\n{"token":"Xx2"}\n')):
+            self.capture.say(conn, "out", f"POST /f HTTP/1.1\r\nHost: h\r\nContent-Type: {kind}\r\n"
+                             f"Content-Length: {len(body)}\r\n\r\n{body}")
+            self.capture.say(conn, "in", "HTTP/1.1 204 No Content\r\n\r\n")
+        self.check_redacted("/a?page=2&access_token=[redacted]", "user=me&pass%77ord=[redacted]")
+        get, form, *_ = self.har()["entries"]
+        self.assertEqual(json.loads(get["response"]["content"]["text"]),
+                         {"access_token": "[redacted]", "page": 3, "secrets": ["[redacted]"],
+                          "url": "db://[redacted]@h/",
+                          "token": {"value": "[redacted]", "n": "[redacted]"}})
+        self.assertEqual(get["response"]["content"]["size"],
+                         self.har("--no-redact")["entries"][0]["response"]["content"]["size"])
+        self.assertIn({"name": "page", "value": "2"}, get["request"]["queryString"])
+        self.assertIn("[redacted]", form["request"]["postData"]["text"])
+
+    def test_redact_commands(self):
+        """Arguments, answers that tell them, statements and errors that quote them."""
+        self.capture = Capture()
+        conn = self.capture.open(6379)
+        for command, answer in (("CONFIG SET masterauth Xx000001", "+OK\r\n"),
+                                ("ACL SETUSER joe on >Xx000002", "-ERR near 'Xx000002'\r\n"),
+                                ("CONFIG GET requirepass",
+                                 "*2\r\n$11\r\nrequirepass\r\n$3\r\nXx3\r\n"),
+                                ("GET plain", "$5\r\nvalue\r\n")):
+            words = command.split()
+            self.capture.say(conn, "out", f"*{len(words)}\r\n" + "".join(
+                f"${len(word)}\r\n{word}\r\n" for word in words))
+            self.capture.say(conn, "in", answer)
+        conn = self.capture.open(5432)
+        self.capture.say(conn, "out", b"\0\0\0\x12\0\3\0\0user\0bob\0\0")
+        self.capture.say(conn, "in", b"R\0\0\0\x08\0\0\0\0Z\0\0\0\5I")
+        for sql in ("alter role r with password E'Xx000001'", "alter role r password $$Xx2$$",
+                    "alter user u identified with p by \"Xx3\"", "select 'plain'"):
+            self.capture.say(conn, "out", b"Q" + (len(sql) + 5).to_bytes(4, "big") + sql.encode() + b"\0")
+            error = b"SERROR\0Mat \"" + sql.encode() + b"\"\0\0"
+            self.capture.say(conn, "in", b"E" + (len(error) + 4).to_bytes(4, "big") + error +
+                             b"Z\0\0\0\5I")
+        self.check_redacted("alter role r with password E'[redacted]'", "select 'plain'", "masterauth",
+                            "identified with p by ", "value", "SETUSER")
+
 
 if __name__ == "__main__":
     unittest.main(argv=sys.argv[:1])
