@@ -161,6 +161,8 @@ static void add_message(struct writer *writer, const struct message *message)
 		add_full(writer, message);
 	else if (message->kind == MESSAGE_RESPONSE)
 		add_outcome(writer, message);
+	else
+		render_learn(writer, message);
 }
 
 /* Messages of one direction in their order; how those of two come together is luck. */

@@ -205,6 +205,24 @@ void render_fields(struct writer *writer, const struct message *message)
 	}
 }
 
+void render_learn(struct writer *writer, const struct message *message)
+{
+	size_t from = secret_argument(message), number = 0;
+
+	if (!rules_has(writer->scan->rules, BUILTIN_SECRET_COMMANDS))
+		return;
+	for (size_t i = 0; i < message->attr_count; i++) {
+		const struct attr *attr = &message->attrs[i];
+		struct secret_parts parts = secret_parts_of(SECRET_SQL, attr->value);
+		struct secret_part part;
+
+		if (attr->key == ATTR_ARG && number++ >= from)
+			scan_learn(writer->scan, attr->value);
+		while (attr->key == ATTR_SQL && secret_parts_next(&parts, &part))
+			scan_learn(writer->scan, part.text);
+	}
+}
+
 static struct rule *path_rule(struct writer *writer, struct span path, size_t *ret_step)
 {
 	struct rule *rule = rules_find(writer->scan->rules, WHAT_PATH, path, writer->place);

@@ -11,6 +11,9 @@ void render_headers(struct writer *writer, const struct message *message, enum a
 /* All attributes that are compared, in the order of their keys. */
 void render_fields(struct writer *writer, const struct message *message);
 
+/* Learns the secrets in what the message says, of which nothing is added: answers may quote it. */
+void render_learn(struct writer *writer, const struct message *message);
+
 /* "/path?query", masked. */
 void render_target(struct writer *writer, struct buf *out, struct span target);
 

@@ -86,7 +86,7 @@ static void add_length(struct scan *scan, struct span bytes)
 		lengths->items[lengths->count++] = bytes.len;
 }
 
-static void learn_secret(struct scan *scan, struct span bytes)
+void scan_learn(struct scan *scan, struct span bytes)
 {
 	struct secret *secret;
 
@@ -112,7 +112,7 @@ static void learn_cookies(struct scan *scan, struct span raw)
 		for (size_t i = 0; i < value.len; i++)
 			digit |= value.data[i] >= '0' && value.data[i] <= '9';
 		if (digit || value.len >= 2 * SECRET_MIN)
-			learn_secret(scan, value);
+			scan_learn(scan, value);
 	}
 }
 
@@ -129,11 +129,11 @@ void scan_secret(struct scan *scan, struct buf *out, struct span raw)
 	/* What is escaped has other bytes elsewhere. */
 	if (memchr(raw.data ? (const char *)raw.data : "", '\\', raw.len))
 		return;
-	learn_secret(scan, raw);
+	scan_learn(scan, raw);
 	/* "Bearer abc": the scheme is none. */
 	while (last.len && memchr(last.data, ' ', last.len))
 		span_split(&last, ' ');
-	learn_secret(scan, last);
+	scan_learn(scan, last);
 }
 
 bool scan_learned(struct scan *scan)

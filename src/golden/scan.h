@@ -59,6 +59,9 @@ void scan_mask(struct scan *scan, struct buf *out, const char *type, struct span
 /* As a secret: it will be masked wherever else it is, too. */
 void scan_secret(struct scan *scan, struct buf *out, struct span raw);
 
+/* It will be masked wherever it is, though it is not added itself. */
+void scan_learn(struct scan *scan, struct span bytes);
+
 /*
  * True where secrets have come to be known since it was last asked: what was scanned before may hold them.
  */
