@@ -28,12 +28,15 @@ enum line_kind {
 	LINE_BINARY,
 };
 
+struct place;
+
 struct line {
 	const char *text;
 	enum line_kind kind;
 	const char *where; /* NULL: nowhere */
 	const char *raw;   /* the scalar that it was made from; NULL: not kept */
 	uint32_t number;   /* in the file, from 1; 0: none */
+	bool moves;        /* it differs between runs (learn.c) */
 };
 
 #define TIMES_ANY UINT32_MAX
@@ -44,6 +47,8 @@ struct unit {
 	uint32_t times;    /* it happened so often; TIMES_ANY */
 	uint32_t number;   /* line of its title in the file */
 	uint64_t blank, colored;
+	const struct place *place; /* as it was sent, for those who propose rules; NULL: not kept */
+	uint64_t moving; /* steps of its path that differ between runs, by bit (learn.c) */
 	struct line *lines;
 	size_t count, room;
 };

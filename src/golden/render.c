@@ -1,6 +1,7 @@
 #include "golden/render.h"
 
 #include "golden/render_field.h"
+#include "golden/said.h"
 
 #include <string.h>
 
@@ -82,6 +83,8 @@ static struct place place_of(const struct render *render, const struct message *
 		place.method = message_value(message, ATTR_COMMAND);
 	target = message_value(message, ATTR_TARGET);
 	place.path = span_split(&target, '?');
+	if (render->explain || render->scan->rules->says)
+		place.said = said_text(render->model, message);
 	return place;
 }
 
@@ -216,6 +219,8 @@ struct unit *render_item(struct render *render, const struct item *item)
 	render->scan->place = &place;
 	add_title(&writer, &title, message);
 	writer.unit = model_unit(render->model, buf_cstr(&title));
+	if (render->explain)
+		writer.unit->place = said_keep(render->model, &place);
 	if (rules_find_action(rules, RULE_COUNT, WHAT_EXCHANGE, &place))
 		writer.unit->times = TIMES_ANY;
 	add_all(render, &writer, item);

@@ -51,6 +51,14 @@ static bool take_step(struct span *path, struct span *ret_step)
 	return true;
 }
 
+/* "~*" is a key that is a star. */
+static bool match_key(struct span want, struct span key)
+{
+	if (span_equal(want, SPAN("~*")))
+		return span_equal(key, SPAN("*"));
+	return span_equal(want, SPAN("*")) || span_equal(want, key);
+}
+
 static bool match_steps(struct span pattern, struct span path, bool pointer)
 {
 	struct span want, step;
@@ -60,8 +68,7 @@ static bool match_steps(struct span pattern, struct span path, bool pointer)
 			return true;
 		if (!take_step(&path, &step))
 			return false;
-		if (pointer ? !(span_equal(want, SPAN("*")) || span_equal(want, step))
-			    : !glob(want, step))
+		if (pointer ? !match_key(want, step) : !glob(want, step))
 			return false;
 	}
 	return !path.len;
@@ -71,7 +78,9 @@ bool rule_is_for(const struct rule *rule, const struct place *place)
 {
 	const struct place *want = &rule->place;
 
-	if (want->method.len && !span_equal(want->method, place->method))
+	if (want->method.len && !span_equal_nocase(want->method, place->method))
+		return false;
+	if (want->said.len && !glob(want->said, place->said))
 		return false;
 	if (want->peer.len && !glob(want->peer, place->peer)) {
 		/* Without a port it is any. */
@@ -84,7 +93,7 @@ bool rule_is_for(const struct rule *rule, const struct place *place)
 	return !want->path.len || match_steps(want->path, place->path, false);
 }
 
-static bool is_meant(const struct rule *rule, enum rule_what what, struct span name)
+bool rule_is_meant(const struct rule *rule, enum rule_what what, struct span name)
 {
 	size_t step;
 
@@ -103,7 +112,7 @@ struct rule *rules_find(struct rules *rules, enum rule_what what, struct span na
 	for (size_t i = 0; i < rules->count; i++) {
 		struct rule *rule = &rules->items[i];
 
-		if (is_meant(rule, what, name) && rule_is_for(rule, place)) {
+		if (rule_is_meant(rule, what, name) && rule_is_for(rule, place)) {
 			rule->hits++;
 			return rule;
 		}
@@ -167,12 +176,30 @@ void rules_settle(struct rules *rules)
 	}
 }
 
+void rule_add_name(struct buf *out, struct span name)
+{
+	if (name.len && name.data[0] != '"' && !memchr(name.data, ' ', name.len) &&
+	    !memchr(name.data, '\t', name.len)) {
+		buf_add(out, name.data, name.len);
+		return;
+	}
+	buf_addc(out, '"');
+	for (size_t i = 0; i < name.len; i++) {
+		if (name.data[i] == '"' || name.data[i] == '\\')
+			buf_addc(out, '\\');
+		buf_addc(out, (char)name.data[i]);
+	}
+	buf_addc(out, '"');
+}
+
 static void add_place(struct buf *out, const struct place *place)
 {
 	if (place->method.len) {
 		buf_add(out, place->method.data, place->method.len);
 		buf_addc(out, ' ');
 	}
+	if (place->said.len)
+		buf_addf(out, "\"%.*s\" ", (int)place->said.len, (const char *)place->said.data);
 	buf_add(out, place->peer.data, place->peer.len);
 	buf_add(out, place->path.data, place->path.len);
 }
@@ -191,10 +218,9 @@ void rule_add_text(struct buf *out, const struct rule *rule)
 	if (named) {
 		buf_addc(out, ' ');
 		if (rule->what == WHAT_TEXT)
-			buf_addc(out, '/');
-		buf_add(out, rule->name.data, rule->name.len);
-		if (rule->what == WHAT_TEXT)
-			buf_addc(out, '/');
+			buf_addf(out, "/%.*s/", (int)rule->name.len, (const char *)rule->name.data);
+		else
+			rule_add_name(out, rule->name);
 	}
 	if (rule->place.peer.len) {
 		buf_adds(out, named ? " in " : " ");

@@ -4,7 +4,7 @@
  * A rules file has one rule a line; the first that matches wins, then the built-in ones:
  *
  *	mask header NAME [in PLACE] [as TYPE]
- *	mask json POINTER [in PLACE] [as TYPE]      RFC 6901, and * for any one step
+ *	mask json POINTER [in PLACE] [as TYPE]      RFC 6901, and * for any one step, ~* for a star
  *	mask query NAME [in PLACE] [as TYPE]        also of bodies that are forms
  *	mask path PATTERN [in PLACE] [as TYPE]      /a/{…}/b: the step in braces, * for any one step
  *	mask text /REGEX/ [in PLACE] [as TYPE]      wherever it is, Perl's syntax
@@ -16,7 +16,9 @@
  *	count any PLACE
  *
  * PLACE is [METHOD] PEER[/PATH]; in PEER and in each step of PATH * stands for any characters, and a
- * last step ** for any steps. TYPE names the placeholder; without it: `masked`.
+ * last step ** for any steps. METHOD is also a command's name ("Query"), in any case; in quotes it is all
+ * that is said ("Query select 1"), with * for any characters. TYPE names the placeholder; without it:
+ * `masked`. A name or pointer that has blanks is in quotes, too, with \" and \\ for those two.
  */
 #ifndef GOLDEN_RULES_H
 #define GOLDEN_RULES_H
@@ -46,9 +48,9 @@ enum rule_what {
 
 struct match;
 
-/* Of an exchange: "GET", "localhost:80", "/a/b". */
+/* Of an exchange: "GET", "localhost:80", "/a/b", and all that it says (said.h). */
 struct place {
-	struct span method, peer, path;
+	struct span method, peer, path, said;
 };
 
 struct rule {
@@ -69,6 +71,7 @@ struct rules {
 	struct rule *items;
 	size_t count;
 	bool off[BUILTINS];
+	bool says; /* one has a place with what is said */
 	uint64_t hits[BUILTINS], settled[BUILTINS];
 	char *text; /* that the rules point into */
 };
@@ -107,6 +110,9 @@ struct rule *rules_find_action(struct rules *rules, enum rule_action action, enu
 /* True where the rule is for that place. */
 bool rule_is_for(const struct rule *rule, const struct place *place);
 
+/* True where the rule is to mask or keep what bears that name. */
+bool rule_is_meant(const struct rule *rule, enum rule_what what, struct span name);
+
 /* A rule for a path: true where it matches; then the step it is about, by number from 0. */
 bool rule_path_step(const struct rule *rule, struct span path, size_t *ret_step);
 
@@ -121,5 +127,8 @@ void rule_masked(struct rule *rule, struct span raw);
 /* One rule as it is written in a file. */
 struct buf;
 void rule_add_text(struct buf *out, const struct rule *rule);
+
+/* A name or pointer as it is written in a rule: in quotes where it needs them. */
+void rule_add_name(struct buf *out, struct span name);
 
 #endif

@@ -66,20 +66,65 @@ static struct span peek_word(const struct words *words)
 	return next_word(&copy);
 }
 
-static bool is_method(struct span word)
+static bool has_quote(struct words *words)
 {
-	for (size_t i = 0; i < word.len; i++)
-		if (word.data[i] < 'A' || word.data[i] > 'Z')
+	skip_blanks(words);
+	return words->rest.len && words->rest.data[0] == '"';
+}
+
+/*
+ * "…" with \" and \\ as those two, which are put right in the text: it is ours. Where it is a pattern
+ * there are no escapes: * stands for any character.
+ */
+static bool quoted(struct words *words, bool escapes, struct span *ret_text)
+{
+	uint8_t *text = (uint8_t *)(uintptr_t)words->rest.data + 1;
+	size_t at = 1, len = 0;
+
+	while (at < words->rest.len && words->rest.data[at] != '"') {
+		at += escapes && words->rest.data[at] == '\\' && at + 1 < words->rest.len;
+		text[len++] = words->rest.data[at++];
+	}
+	if (at >= words->rest.len)
+		return fail(words, words->word, "the quotes have no end: \"…\"");
+	*ret_text = span_of(text, len);
+	words->rest = behind(words->rest, at + 1);
+	if (words->rest.len && words->rest.data[0] != ' ' && words->rest.data[0] != '\t')
+		return fail(words, words->rest.data, "a blank was expected behind the quotes");
+	return true;
+}
+
+/* A name of capitals is a method's; another one where a peer follows, so not before "as TYPE". */
+static bool is_method(const struct words *words, struct span word)
+{
+	struct words behind = *words;
+	struct span next = next_word(&behind);
+	bool capitals = word.len > 0;
+
+	for (size_t i = 0; i < word.len; i++) {
+		uint8_t c = word.data[i], lower = c | 0x20;
+
+		capitals &= c >= 'A' && c <= 'Z';
+		if ((lower < 'a' || lower > 'z') && (c < '0' || c > '9') && c != '-' && c != '_')
 			return false;
-	return word.len > 0;
+	}
+	return capitals || (next.len && !span_equal(next, SPAN("as")));
 }
 
 /* [METHOD] PEER[/PATH] */
-static bool parse_place(struct words *words, struct place *ret_place)
+static bool parse_place(struct words *words, struct rules *rules, struct place *ret_place)
 {
-	struct span word = next_word(words);
+	struct span word;
 
-	if (is_method(word)) {
+	if (has_quote(words)) {
+		if (!quoted(words, false, &ret_place->said))
+			return false;
+		if (!ret_place->said.len)
+			return fail(words, words->word, "between the quotes is nothing");
+		rules->says = true;
+	}
+	word = next_word(words);
+	if (!ret_place->said.len && is_method(words, word)) {
 		ret_place->method = word;
 		word = next_word(words);
 	}
@@ -127,7 +172,10 @@ static bool parse_name(struct words *words, struct rule *rule)
 {
 	if (rule->what == WHAT_TEXT)
 		return parse_regex(words, rule);
-	rule->name = next_word(words);
+	if (!has_quote(words))
+		rule->name = next_word(words);
+	else if (!quoted(words, true, &rule->name))
+		return false;
 	if (!rule->name.len)
 		return fail(words, words->word, "a name was expected");
 	if (rule->what == WHAT_JSON && rule->name.data[0] != '/')
@@ -150,12 +198,12 @@ static bool is_type(struct span word)
 	return word.len > 0 && word.len < 32;
 }
 
-static bool parse_tail(struct words *words, struct rule *rule)
+static bool parse_tail(struct words *words, struct rules *rules, struct rule *rule)
 {
 	struct span word = next_word(words);
 
 	if (span_equal(word, SPAN("in"))) {
-		if (!parse_place(words, &rule->place))
+		if (!parse_place(words, rules, &rule->place))
 			return false;
 		word = next_word(words);
 	}
@@ -208,47 +256,45 @@ static bool parse_mask(struct words *words, struct rules *rules, struct rule *ru
 				    (int)rule->name.len, (const char *)rule->name.data);
 		rules->off[builtin] = true;
 	}
-	return parse_tail(words, rule);
+	return parse_tail(words, rules, rule);
 }
 
 static bool parse_ignore(struct words *words, struct rules *rules, struct rule *rule)
 {
 	struct span word = next_word(words);
 
-	(void)rules;
 	if (span_equal(word, SPAN("peer")))
 		rule->what = WHAT_PEER;
 	else if (span_equal(word, SPAN("exchange")))
 		rule->what = WHAT_EXCHANGE;
 	else
 		return fail(words, words->word, "'peer' or 'exchange' was expected");
-	if (!parse_place(words, &rule->place))
+	if (!parse_place(words, rules, &rule->place))
 		return false;
-	if (rule->what == WHAT_PEER && (rule->place.path.len || rule->place.method.len))
+	if (rule->what == WHAT_PEER &&
+	    (rule->place.path.len || rule->place.method.len || rule->place.said.len))
 		return fail(words, words->word, "a peer has neither method nor path");
-	return parse_tail(words, rule);
+	return parse_tail(words, rules, rule);
 }
 
 static bool parse_order(struct words *words, struct rules *rules, struct rule *rule)
 {
 	struct span word = next_word(words);
 
-	(void)rules;
 	rule->what = WHAT_PEER;
 	if (span_equal(word, SPAN("strict")))
 		rule->action = RULE_ORDER_STRICT;
 	else if (!span_equal(word, SPAN("any")))
 		return fail(words, words->word, "'any' or 'strict' was expected");
-	return parse_place(words, &rule->place) && parse_tail(words, rule);
+	return parse_place(words, rules, &rule->place) && parse_tail(words, rules, rule);
 }
 
 static bool parse_count(struct words *words, struct rules *rules, struct rule *rule)
 {
-	(void)rules;
 	rule->what = WHAT_EXCHANGE;
 	if (!span_equal(next_word(words), SPAN("any")))
 		return fail(words, words->word, "'any' was expected");
-	return parse_place(words, &rule->place) && parse_tail(words, rule);
+	return parse_place(words, rules, &rule->place) && parse_tail(words, rules, rule);
 }
 
 static bool parse_version(struct words *words, struct rules *rules, struct rule *rule)
@@ -256,14 +302,13 @@ static bool parse_version(struct words *words, struct rules *rules, struct rule 
 	struct span word = next_word(words);
 	uint64_t version;
 
-	(void)rules;
 	rule->what = WHAT_BUILTIN;
 	if (!span_number(word, 10, &version) || !version)
 		return fail(words, words->word, "a version was expected");
 	if (version > BUILTIN_VERSION)
 		return fail(words, words->word, "this iotrace has built-in rules of version %d",
 			    BUILTIN_VERSION);
-	return parse_tail(words, rule);
+	return parse_tail(words, rules, rule);
 }
 
 struct action_row {

@@ -9,7 +9,7 @@ static void use(struct rules *rules, struct span value)
 	struct values values = { 0 };
 	struct scan scan;
 	struct buf out = { 0 };
-	struct place place = { SPAN("GET"), SPAN("localhost:80"), value };
+	struct place place = { SPAN("GET"), SPAN("localhost:80"), value, value };
 	static char *environment[] = { (char *)(uintptr_t) "A_TOKEN=abcdefgh", NULL };
 
 	scan_init(&scan, rules, &values, environment);

@@ -173,6 +173,14 @@ static const struct {
 	{ "count any GET *", "times any", NULL },
 	{ "keep builtin date-headers", "date: today", "date: *" },
 	{ "# a comment\n\n\tmask header x-a\r\n", "x-a: <masked#1>", "one" },
+	{ "mask header x-a in get localhost", "x-a: <masked#1>", "one" },
+	{ "mask header x-a in h as word", "x-a: one", "<word" },
+	{ "mask header x-a in \"GET /v1/b/c?n=3&m=4\" *", "x-a: <masked#1>", "one" },
+	{ "mask header x-a in \"GET /v1/*&m=4\" * as word", "x-a: <word#1>", "one" },
+	{ "mask header x-a in \"GET /v1/b/c?n=4&m=4\" *", "x-a: one", "masked" },
+	{ "mask json \"/two names\"", "\"two names\": <masked#1>", "names\": 7" },
+	{ "mask json \"/two \\\"\\\\\"\nmask json /b as word", "\"b\": <word#1>", "<masked" },
+	{ "mask json /~*", "\"*\": <masked#1>", "<masked#2>" },
 };
 
 static void test_own(void **state)
@@ -180,9 +188,9 @@ static void test_own(void **state)
 	static const struct run run = {
 		.conns = { { .said = { "GET /v1/b/c?n=3&m=4 HTTP/1.1\r\nHost: h\r\n\r\n",
 				       OK("X-A: one\r\nX-B: some text here\r\nDate: today\r\n"
-					  "Content-Length: 41\r\n\r\n"
+					  "Content-Length: 61\r\n\r\n"
 					  "{\"items\":[{\"id\":1,\"a\":0},{\"id\":2}],\"b\":"
-					  "0}") } } },
+					  "0,\"two names\":7,\"*\":8}") } } },
 	};
 
 	(void)state;
@@ -193,6 +201,62 @@ static void test_own(void **state)
 		      own[i].there, text);
 		CHECK(!own[i].gone || !strstr(text, own[i].gone), "'%s': '%s' in\n%s", own[i].rules,
 		      own[i].gone, text);
+	}
+}
+
+/* Places in what is not HTTP, by what they leave of two commands. */
+static const struct {
+	const char *rules, *there, *gone;
+} commands[] = {
+	{ "mask json /id", "\"id\": <masked#2>", ": 5" },
+	{ "mask json /id in get *", "\"id\": <masked#2>", ": 5" },
+	{ "mask json /id in GET localhost:80", "\"id\": <masked#1>", ": 4" },
+	{ "mask json /id in \"get two\" localhost", "\"id\": 4", ": 5" },
+	{ "mask json /id in \"get t*\" localhost as number", "\"id\": <number#1>", ": 5" },
+	{ "mask json /id in \"get\" localhost", "\"id\": 5", "masked" },
+	{ "count any Get localhost", "times any", NULL },
+	{ "count any set localhost", "exchange", "times" },
+};
+
+static void test_commands(void **state)
+{
+	static const struct run run = {
+		.conns = { { .said = { "*2\r\n$3\r\nget\r\n$3\r\none\r\n", "$8\r\n{\"id\":4}\r\n",
+				       "*2\r\n$3\r\nget\r\n$3\r\ntwo\r\n",
+				       "$8\r\n{\"id\":5}\r\n" } } },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(commands); i++) {
+		char *text auto_free = run_golden(&run, commands[i].rules, LEVEL_FULL);
+
+		CHECK(strstr(text, commands[i].there), "'%s': no '%s' in\n%s", commands[i].rules,
+		      commands[i].there, text);
+		CHECK(!commands[i].gone || !strstr(text, commands[i].gone), "'%s': '%s' in\n%s",
+		      commands[i].rules, commands[i].gone, text);
+	}
+}
+
+/* A rule is told as it is written. */
+static void test_text(void **state)
+{
+	static const char *const texts[] = {
+		"mask json \"/two \\\"words\\\"\" in \"Query select * from a\" db:5432 as id",
+		"mask json /~*/a in GET localhost/x",
+		"count any Startup localhost",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(texts); i++) {
+		struct rules rules = { 0 };
+		struct rules_error error;
+		struct buf text auto_buf = { 0 };
+
+		CHECK(rules_parse(&rules, span_text(texts[i]), &error), "'%s': %s", texts[i],
+		      error.text);
+		rule_add_text(&text, &rules.items[0]);
+		assert_string_equal(buf_cstr(&text), texts[i]);
+		rules_done(&rules);
 	}
 }
 
@@ -222,6 +286,12 @@ static const struct {
 	{ "order some a", 1, 7 },
 	{ "count 3 a", 1, 7 },
 	{ "builtin 2", 1, 9 },
+	{ "mask json \"/a b", 1, 11 },
+	{ "mask json \"a b\"", 1, 11 },
+	{ "mask json \"/a b\"c", 1, 17 },
+	{ "mask json /a in \"\" *", 1, 17 },
+	{ "mask json /a in \"Query select 1\"", 1, 33 },
+	{ "ignore peer \"Query\" a", 1, 21 },
 	{ "builtin x", 1, 9 },
 };
 
@@ -257,7 +327,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_builtin), cmocka_unit_test(test_all_are_tested),
 		cmocka_unit_test(test_own),     cmocka_unit_test(test_wrong),
-		cmocka_unit_test(test_use),
+		cmocka_unit_test(test_use),     cmocka_unit_test(test_commands),
+		cmocka_unit_test(test_text),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
