@@ -254,6 +254,9 @@ static void add_content(struct writer *writer, struct span bytes, struct span ty
 		add_readable(writer, bytes, type);
 		return;
 	}
+	/* Who proposes rules wants the names in it. */
+	if (writer->explain && body_add_json(writer, bytes))
+		return;
 	writer->sum = &sum;
 	add_readable(writer, bytes, type);
 	writer->sum = NULL;

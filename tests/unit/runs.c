@@ -131,7 +131,8 @@ struct model *run_model(const struct run *run, const char *rules, enum golden_le
 	char *environment[COUNT(run->environment) + 1] = { 0 };
 	struct gather_options options = { .rules = ret_rules,
 					  .level = level,
-					  .environment = environment };
+					  .environment = environment,
+					  .explain = run->explain };
 	struct maker maker = { .time = 1700000000000000000ULL };
 	struct rules_error error;
 	struct gather *gather;

@@ -23,6 +23,7 @@ struct run {
 	const char *environment[4];
 	int status; /* of the program */
 	bool loss;
+	bool explain; /* for learn() */
 };
 
 /* The text of its golden, with these rules; the caller's. Fails the test where they do not parse. */
