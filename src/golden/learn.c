@@ -282,7 +282,7 @@ static void propose(struct learner *learner)
 			learner_add(learner, rule, own_strdup(unit->title), difference->run);
 		else
 			learner_refuse(learner, learner->golden, difference->head, unit->title, why,
-				       *name ? name : NULL);
+				       *name && !strstr(why, "masked") ? name : NULL);
 	}
 }
 
@@ -305,6 +305,7 @@ void learn(struct learned *ret_learned, struct model *const *runs, size_t count)
 	}
 	propose(&learner);
 	free(learner.all.items);
+	map_done(&learner.all.checked);
 	map_done(&learner.told);
 }
 

@@ -91,9 +91,6 @@ static void add_said(struct buf *out, const struct unit *unit)
 			if (out->len)
 				buf_addc(out, ' ');
 			add_pattern(out, value);
-			/* "(of 9999 bytes)" */
-			if (value.len && value.data[value.len - 1] == ')')
-				buf_addc(out, '*');
 		}
 }
 
@@ -238,6 +235,26 @@ static void add_pointer(struct buf *out, const struct unit *unit, const struct l
 		in_array = array;
 	}
 	rule_add_name(out, span_of(pointer.data, pointer.len));
+}
+
+/* True where a member that the pointer goes through has a name that is masked: it is not to be told. */
+static bool is_masked_name(const struct unit *unit, const struct line *line)
+{
+	struct span where = span_text(line->where);
+
+	for (size_t len = where.len; len; len--) {
+		const struct line *at = line;
+		const char *end;
+
+		if (len < where.len && where.data[len] != '/')
+			continue;
+		if (len < where.len)
+			at = opening(unit, line, span_cut(where, 0, len));
+		end = at ? strstr(at->text, "\": ") : NULL;
+		if (end && memchr(at->text, MARK_BEGIN, (size_t)(end - at->text)))
+			return true;
+	}
+	return false;
 }
 
 /* "/u/{id}/items" */
@@ -390,6 +407,8 @@ static const char *why_not(const struct model *model, const struct differences *
 	struct rules_error error;
 	const char *why = NULL;
 
+	if (difference->what == WHAT_JSON && is_masked_name(difference->unit, difference->line))
+		return "a name in it is masked itself";
 	for (const char *c = text; *c && !why; c++)
 		if ((uint8_t)*c < ' ' || *c == 127)
 			why = "no rule can be written for a name like that";
@@ -410,14 +429,28 @@ static const char *why_not(const struct model *model, const struct differences *
 	return why;
 }
 
-char *learn_rule(const struct model *model, const struct differences *all,
+/* The same, asked once for each rule: an array's items have one together. */
+static const char *why_not_again(const struct model *model, struct differences *all,
+				 const struct difference *difference, const char *text)
+{
+	uint64_t key = hash_bytes(5, text, strlen(text));
+	const char *known = map_get(&all->checked, key), *why;
+
+	if (known)
+		return *known ? known : NULL;
+	why = why_not(model, all, difference, text);
+	map_put(&all->checked, key, (void *)(uintptr_t)(why ? why : ""));
+	return why;
+}
+
+char *learn_rule(const struct model *model, struct differences *all,
 		 const struct difference *difference, const char **ret_why)
 {
 	/* First without a query, which may be another one each time. */
 	for (int said = 0; said < 2; said++) {
 		char *rule = write_rule(difference, said);
 
-		*ret_why = why_not(model, all, difference, rule);
+		*ret_why = why_not_again(model, all, difference, rule);
 		if (!*ret_why)
 			return rule;
 		free(rule);

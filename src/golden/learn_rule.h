@@ -19,10 +19,11 @@ struct difference {
 struct differences {
 	struct difference *items;
 	size_t count;
+	struct map checked; /* rules, by hash: why not, or "" */
 };
 
 /* The rule; the caller's. NULL: there is none that hides no more than this, and *ret_why says why. */
-char *learn_rule(const struct model *model, const struct differences *all,
+char *learn_rule(const struct model *model, struct differences *all,
 		 const struct difference *difference, const char **ret_why);
 
 #endif
