@@ -12,9 +12,9 @@
 #define TEXT(text, len) OK("Content-Type: text/plain\r\nContent-Length: " len "\r\n\r\n" text)
 
 /* A connection of HTTP, or of what has no NUL. */
-#define SAID(...)                                \
-	{                                        \
-		.conns = { { { __VA_ARGS__ } } } \
+#define SAID(...)                                        \
+	{                                                \
+		.conns = { { .said = { __VA_ARGS__ } } } \
 	}
 
 #define REDIS_GET(key) "*2\r\n$3\r\nget\r\n$3\r\n" key "\r\n"
