@@ -1,5 +1,5 @@
 /*
- * Each HTTP request as a command for a shell: curl with its method, headers and body. Values are quoted so
+ * Each HTTP request as a command for bash: curl with its method, headers and body. Values are quoted so
  * that the shell takes nothing of them for its own, and no byte of them starts a line. What is needed beyond
  * POSIX is $'…', for bytes that are no plain text.
  */
