@@ -20,6 +20,14 @@ bool span_equal_nocase(struct span a, struct span b)
 	return a.len == b.len && span_starts_nocase(a, b);
 }
 
+bool span_has_nocase(struct span span, struct span part)
+{
+	for (size_t at = 0; at + part.len <= span.len; at++)
+		if (span_starts_nocase(span_cut(span, at, part.len), part))
+			return true;
+	return false;
+}
+
 static bool is_of(const char *set, uint8_t c)
 {
 	return c && strchr(set, c);

@@ -45,6 +45,7 @@ static inline bool span_starts(struct span span, struct span start)
 /* ASCII letters without regard to case. */
 bool span_equal_nocase(struct span a, struct span b);
 bool span_starts_nocase(struct span span, struct span start);
+bool span_has_nocase(struct span span, struct span part);
 
 /* Without the bytes of `set` (a C string) at both ends. */
 struct span span_trim(struct span span, const char *set);

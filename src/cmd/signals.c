@@ -136,12 +136,12 @@ void signals_take(struct signals *signals, struct signals_due *ret_due)
 bool signals_came(const struct signals *signals)
 {
 	sigset_t pending;
-	bool came = atomic_load(&signals->came);
+	bool waits = false;
 
 	sigpending(&pending);
 	for (size_t i = 0; i < sizeof(taken) / sizeof(taken[0]); i++)
-		came |= sigismember(&pending, taken[i]);
-	return came || atomic_load(&signals->came);
+		waits |= sigismember(&pending, taken[i]);
+	return waits || atomic_load(&signals->came);
 }
 
 void signals_stop(struct signals *signals)

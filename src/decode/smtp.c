@@ -36,11 +36,10 @@ static enum sniffed sniff_greeting(struct span said)
 		return SNIFF_NO;
 	if (!http_take_line(&rest, &line))
 		return said.len > 512 ? SNIFF_NO : SNIFF_MORE;
-	for (size_t at = 4; at + 4 <= line.len; at++)
-		if (span_starts_nocase(span_cut(line, at, 4), SPAN("SMTP")) ||
-		    span_starts_nocase(span_cut(line, at, 4), SPAN("LMTP")))
-			return SNIFF_YES;
-	return SNIFF_NO;
+	line = span_cut(line, 4, line.len);
+	return span_has_nocase(line, SPAN("SMTP")) || span_has_nocase(line, SPAN("LMTP"))
+		       ? SNIFF_YES
+		       : SNIFF_NO;
 }
 
 static enum sniffed sniff_client(struct span said)

@@ -231,14 +231,12 @@ static bool is_text(struct span bytes)
 
 static void add_readable(struct writer *writer, struct span bytes, struct span type)
 {
-	bool form = span_starts_nocase(type, SPAN("application/x-www-form-urlencoded"));
+	enum secret_form form = secret_form_of(type);
 
-	if (form)
+	if (form == SECRET_QUERY)
 		add_form(writer, bytes);
 	else if (!body_add_json(writer, bytes))
-		add_text(writer, bytes,
-			 span_starts_nocase(type, SPAN("multipart/")) ? SECRET_MULTIPART
-								      : SECRET_JSON);
+		add_text(writer, bytes, form);
 }
 
 static void add_content(struct writer *writer, struct span bytes, struct span type)

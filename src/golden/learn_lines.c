@@ -232,19 +232,16 @@ static void refuse_line(struct learner *learner, const struct unit *unit, const 
 static void learn_line(struct learner *learner, const struct unit *unit, struct line *line,
 		       const struct line *other)
 {
-	static const enum rule_what whats[] = {
-		[LINE_HEADER] = WHAT_HEADER, [LINE_JSON] = WHAT_JSON, [LINE_FORM] = WHAT_QUERY
-	};
+	enum rule_what what;
 
-	if (!other || !line->where ||
-	    (line->kind != LINE_HEADER && line->kind != LINE_JSON && line->kind != LINE_FORM)) {
+	if (!other || !learn_what(line, &what)) {
 		refuse_line(learner, unit, line, other);
 		return;
 	}
 	line->moves = true;
 	learner_differs(
 		learner,
-		(struct difference){ .what = whats[line->kind],
+		(struct difference){ .what = what,
 				     .unit = unit,
 				     .line = line,
 				     .name = span_text(line->where),

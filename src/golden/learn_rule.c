@@ -303,7 +303,7 @@ static char *write_rule(const struct difference *difference, bool said)
 
 /*** What it hides ***/
 
-static bool is_named(const struct rule *rule, const struct line *line)
+bool learn_what(const struct line *line, enum rule_what *ret_what)
 {
 	static const enum rule_what whats[] = {
 		[LINE_HEADER] = WHAT_HEADER, [LINE_JSON] = WHAT_JSON, [LINE_FORM] = WHAT_QUERY
@@ -312,7 +312,15 @@ static bool is_named(const struct rule *rule, const struct line *line)
 	if (!line->where ||
 	    (line->kind != LINE_HEADER && line->kind != LINE_JSON && line->kind != LINE_FORM))
 		return false;
-	return rule_is_meant(rule, whats[line->kind], span_text(line->where));
+	*ret_what = whats[line->kind];
+	return true;
+}
+
+static bool is_named(const struct rule *rule, const struct line *line)
+{
+	enum rule_what what;
+
+	return learn_what(line, &what) && rule_is_meant(rule, what, span_text(line->where));
 }
 
 /* What it masks of one side of that exchange: whether there is something, and whether that differs. */

@@ -22,6 +22,9 @@ struct differences {
 	struct map checked; /* rules, by hash: why not, or "" */
 };
 
+/* What rules for that line are about. False: there are none for such a line. */
+bool learn_what(const struct line *line, enum rule_what *ret_what);
+
 /* The rule; the caller's. NULL: there is none that hides no more than this, and *ret_why says why. */
 char *learn_rule(const struct model *model, struct differences *all,
 		 const struct difference *difference, const char **ret_why);

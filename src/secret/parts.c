@@ -8,6 +8,14 @@
 /* A longer name is none. */
 #define NAME_MAX_LEN 256U
 
+enum secret_form secret_form_of(struct span content_type)
+{
+	if (span_starts_nocase(content_type, SPAN("application/x-www-form-urlencoded")))
+		return SECRET_QUERY;
+	return span_starts_nocase(content_type, SPAN("multipart/")) ? SECRET_MULTIPART
+								    : SECRET_JSON;
+}
+
 static bool is_of(const char *set, uint8_t c)
 {
 	return c && strchr(set, c);

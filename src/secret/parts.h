@@ -16,6 +16,9 @@ enum secret_form {
 	SECRET_SQL,       /* statements, and errors that quote them */
 };
 
+/* Of a body that can be read, by its content type: a form's, that of parts, else JSON. */
+enum secret_form secret_form_of(struct span content_type);
+
 struct secret_parts {
 	enum secret_form form;
 	struct span rest;

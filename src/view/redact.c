@@ -26,16 +26,6 @@ struct redact {
 	size_t seen_count;
 };
 
-static bool contains_nocase(struct span text, const char *word)
-{
-	struct span wanted = span_text(word);
-
-	for (size_t at = 0; at + wanted.len <= text.len; at++)
-		if (span_equal_nocase(span_cut(text, at, wanted.len), wanted))
-			return true;
-	return false;
-}
-
 /* Attributes in which there may be secrets, and how these are known. */
 static const struct place {
 	enum attr_key key;
@@ -51,6 +41,11 @@ static const uint8_t *find(struct span text, struct span wanted)
 	return text.len ? memmem(text.data, text.len, wanted.data, wanted.len) : NULL;
 }
 
+static size_t known_count(const struct redact *redact)
+{
+	return redact->count + (redact->seen_count < SEEN_MAX ? redact->seen_count : SEEN_MAX);
+}
+
 static struct span secret_number(const struct redact *redact, size_t i)
 {
 	const struct buf *seen = &redact->seen[i < redact->count ? 0 : i - redact->count];
@@ -61,13 +56,11 @@ static struct span secret_number(const struct redact *redact, size_t i)
 /* It will be taken out of what comes later, too. */
 static void note_seen(struct redact *redact, struct span secret)
 {
-	size_t known =
-		redact->count + (redact->seen_count < SEEN_MAX ? redact->seen_count : SEEN_MAX);
 	struct buf *seen;
 
 	if (secret.len < SEEN_MIN)
 		return;
-	for (size_t i = 0; i < known; i++)
+	for (size_t i = 0; i < known_count(redact); i++)
 		if (span_equal(secret_number(redact, i), secret))
 			return;
 	seen = &redact->seen[redact->seen_count++ % SEEN_MAX];
@@ -99,11 +92,9 @@ static bool hide(struct redact *redact, enum secret_form form, struct span text,
 /* Of what is known the longest that the text holds first; empty: it holds none. */
 static struct span first_known(const struct redact *redact, struct span text)
 {
-	size_t count =
-		redact->count + (redact->seen_count < SEEN_MAX ? redact->seen_count : SEEN_MAX);
 	struct span first = { 0 };
 
-	for (size_t i = 0; i < count; i++) {
+	for (size_t i = 0; i < known_count(redact); i++) {
 		struct span secret = secret_number(redact, i);
 		const uint8_t *at = find(text, secret);
 
@@ -201,18 +192,9 @@ static void clean_attrs(struct redact *redact, struct message *message, size_t a
 	}
 }
 
-static enum secret_form body_form(const struct message *message)
-{
-	struct span type = message_header(message, "content-type");
-
-	if (span_starts_nocase(type, SPAN("application/x-www-form-urlencoded")))
-		return SECRET_QUERY;
-	return span_starts_nocase(type, SPAN("multipart/")) ? SECRET_MULTIPART : SECRET_JSON;
-}
-
 static void clean_body(struct redact *redact, struct message *message)
 {
-	enum secret_form form = body_form(message);
+	enum secret_form form = secret_form_of(message_header(message, "content-type"));
 	struct body *body = &message->body;
 	struct buf out = { 0 };
 
@@ -228,8 +210,8 @@ static bool has_header(const struct message *message)
 {
 	struct span text = span_of(message->body.kept.data, message->body.kept.len);
 
-	return message->kind == MESSAGE_DATA &&
-	       (contains_nocase(text, "authorization:") || contains_nocase(text, "cookie:"));
+	return message->kind == MESSAGE_DATA && (span_has_nocase(text, SPAN("authorization:")) ||
+						 span_has_nocase(text, SPAN("cookie:")));
 }
 
 /* The message is marked in any case: the bytes that it came from are no better. */

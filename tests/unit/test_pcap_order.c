@@ -39,23 +39,21 @@ static void add(struct order *order, struct event like)
 	event_unref(event);
 }
 
-static void data(struct order *order, uint64_t seq, uint64_t conn, enum event_dir dir,
-		 uint64_t begun, uint64_t ended)
+static void moved(struct order *order, uint64_t seq, uint64_t conn, enum event_layer layer,
+		  enum event_dir dir, uint64_t begun, uint64_t ended)
 {
 	struct event event = { .type = EVENT_DATA, .seq = seq, .time = ended };
 
-	event.data = (struct event_data){ .conn = conn, .dir = dir, .dur = ended - begun };
+	event.data = (struct event_data){
+		.conn = conn, .dir = dir, .layer = layer, .dur = ended - begun
+	};
 	add(order, event);
 }
 
-static void layer(struct order *order, uint64_t seq, enum event_layer layer, enum event_dir dir,
-		  uint64_t begun, uint64_t ended)
+static void data(struct order *order, uint64_t seq, uint64_t conn, enum event_dir dir,
+		 uint64_t begun, uint64_t ended)
 {
-	struct event event = { .type = EVENT_DATA, .seq = seq, .time = ended };
-
-	event.data =
-		(struct event_data){ .conn = 1, .dir = dir, .layer = layer, .dur = ended - begun };
-	add(order, event);
+	moved(order, seq, conn, LAYER_WIRE, dir, begun, ended);
 }
 
 static void socket_event(struct order *order, uint64_t seq, uint64_t conn, uint64_t time)
@@ -136,10 +134,10 @@ static void layers_are_apart(void **state)
 {
 	struct order *order = start(state);
 
-	layer(order, 1, LAYER_WIRE, DIR_IN, 1, 20);
-	layer(order, 2, LAYER_PLAIN, DIR_IN, 1, 21);
-	layer(order, 3, LAYER_WIRE, DIR_OUT, 12, 30);
-	layer(order, 4, LAYER_PLAIN, DIR_OUT, 11, 31);
+	moved(order, 1, 1, LAYER_WIRE, DIR_IN, 1, 20);
+	moved(order, 2, 1, LAYER_PLAIN, DIR_IN, 1, 21);
+	moved(order, 3, 1, LAYER_WIRE, DIR_OUT, 12, 30);
+	moved(order, 4, 1, LAYER_PLAIN, DIR_OUT, 11, 31);
 	order_free(order);
 	expect_seqs("3 1 4 2");
 }
