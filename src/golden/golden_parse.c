@@ -274,7 +274,7 @@ static bool parse_all(struct parser *parser, struct span text)
 	while (text.len) {
 		struct span line = span_split(&text, '\n');
 
-		if (line.len && line.data[line.len - 1] == '\r')
+		while (line.len && line.data[line.len - 1] == '\r')
 			line.len--;
 		if (model->line_count == room) {
 			room = room ? room * 2 : 256;
