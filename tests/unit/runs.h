@@ -9,12 +9,12 @@
 
 /* A connection, its turns one after the other. */
 struct run_conn {
-	const char *said[8]; /* by the client, by the server, … */
-	size_t lens[8];      /* 0: the text's length */
-	const char *remote;  /* NULL: 127.0.0.1:80 */
-	int pid, tid, fd;    /* 0: 100, pid, 5 */
-	uint64_t start;      /* time; 0: behind the connection before */
-	size_t chunk;        /* bytes in one call; 0: all */
+	const char *said[16]; /* by the client, by the server, … */
+	size_t lens[16];      /* 0: the text's length */
+	const char *remote;   /* NULL: 127.0.0.1:80 */
+	int pid, tid, fd;     /* 0: 100, pid, 5 */
+	uint64_t start;       /* time; 0: behind the connection before */
+	size_t chunk;         /* bytes in one call; 0: all */
 	bool udp;
 };
 
@@ -23,7 +23,8 @@ struct run {
 	const char *environment[4];
 	int status; /* of the program */
 	bool loss;
-	bool explain; /* for learn() */
+	bool explain;  /* for learn() */
+	bool doubtful; /* whether it is complete is not asked */
 };
 
 /* The text of its golden, with these rules; the caller's. Fails the test where they do not parse. */
