@@ -38,16 +38,43 @@ static const char *indent_of(const struct block_line *line)
 
 /* The run's unit that a line came with: the golden's it stands for, or a new one. */
 static size_t new_case(struct comparer *comparer, const struct aligned_section *section,
-		       struct unit *unit, size_t otherwise)
+		       struct unit *unit)
 {
 	size_t of = comparer_case(comparer, unit);
 
-	if (of)
-		return of;
-	/* Its title has stayed: it is the golden's, changed. */
-	if (otherwise)
-		return otherwise;
-	return comparer_add_case(comparer, comparer->run, section->run, unit, CASE_NEW);
+	return of ? of : comparer_add_case(comparer, comparer->run, section->run, unit, CASE_NEW);
+}
+
+/*
+ * Which of the run's exchanges are the golden's, changed: first those whose titles have stayed, then those
+ * in which anything has. *ret_stays: by the golden's first lines.
+ */
+static void match_units(struct comparer *comparer, const struct pair *pair, const size_t *kept,
+			bool *ret_stays)
+{
+	const struct block *golden = pair->golden;
+
+	for (int titles = 1; titles >= 0; titles--)
+		for (size_t i = 0, at = 0; i < golden->count; i++) {
+			const struct block_line *other;
+
+			at = golden->lines[i].title ? i : at;
+			if (kept[i] == DIFF_NONE || ret_stays[at])
+				continue;
+			other = &pair->run->lines[kept[i]];
+			if ((titles && !(golden->lines[i].title && other->title)) ||
+			    comparer_case(comparer, other->unit))
+				continue;
+			map_put(&comparer->cases, (uint64_t)(uintptr_t)other->unit,
+				(void *)(uintptr_t)comparer_case(comparer, golden->lines[i].unit));
+			ret_stays[at] = true;
+		}
+}
+
+static void drop_line(struct comparer *comparer, const struct block_line *line, enum case_kind kind)
+{
+	comparer->gone[line->number] = true;
+	mark_case(comparer, comparer_case(comparer, line->unit), kind);
 }
 
 /* The lines of a pair that differ, in place. */
@@ -56,47 +83,36 @@ static void change_pair(struct comparer *comparer, const struct aligned_section 
 {
 	const struct block *golden = pair->golden, *run = pair->run;
 	size_t *kept auto_free = own_alloc((golden->count + 1) * sizeof(*kept));
-	size_t next = 0, of = 0;
+	bool *stays auto_free = own_zalloc((golden->count + 1) * sizeof(*stays));
 	uint32_t after = golden->lines[0].number - 1;
-	struct unit *current = NULL;
+	size_t next = 0, title = 0;
 
 	comparer_keep(golden, run, kept);
+	match_units(comparer, pair, kept, stays);
 	for (size_t i = 0; i <= golden->count; i++) {
 		const struct block_line *line = &golden->lines[i];
-		size_t until = i == golden->count     ? run->count
-			       : kept[i] == DIFF_NONE ? next
-						      : kept[i];
+		size_t until = i == golden->count ? run->count : kept[i];
 		bool same = i < golden->count && kept[i] != DIFF_NONE &&
 			    comparer_bind(comparer, line->text, run->lines[kept[i]].text, false);
 
+		title = i < golden->count && line->title ? i : title;
 		if (i < golden->count && kept[i] == DIFF_NONE) {
-			comparer->gone[line->number] = true;
-			of = comparer_case(comparer, line->unit);
-			mark_case(comparer, of, CASE_CHANGED);
+			drop_line(comparer, line, stays[title] ? CASE_CHANGED : CASE_GONE);
 			after = line->number;
 			continue;
 		}
 		for (; next < until + (i < golden->count && !same); next++) {
 			const struct block_line *added = &run->lines[next];
-			size_t mine = new_case(comparer, section, added->unit,
-					       added->title && current != added->unit ? 0 : of);
+			size_t of = new_case(comparer, section, added->unit);
 
-			current = added->unit;
-			mark_case(comparer, mine, CASE_CHANGED);
+			mark_case(comparer, of, CASE_CHANGED);
 			add_line(comparer, next < until ? after : line->number, indent_of(added),
-				 added->text, mine);
+				 added->text, of);
 		}
 		if (i == golden->count)
 			break;
-		of = comparer_case(comparer, line->unit);
-		current = run->lines[kept[i]].unit;
-		if (!comparer_case(comparer, current))
-			map_put(&comparer->cases, (uint64_t)(uintptr_t)current,
-				(void *)(uintptr_t)of);
-		if (!same) {
-			comparer->gone[line->number] = true;
-			mark_case(comparer, of, CASE_CHANGED);
-		}
+		if (!same)
+			drop_line(comparer, line, CASE_CHANGED);
 		next = kept[i] + 1;
 		after = line->number;
 	}
@@ -193,12 +209,11 @@ static void add_block(struct comparer *comparer, const struct aligned_section *s
 	size_t of = 0;
 	char times[32];
 
-	add_line(comparer, after, "", "", new_case(comparer, section, run->unit, 0));
+	add_line(comparer, after, "", "", new_case(comparer, section, run->unit));
 	if (!section->any)
-		add_line(comparer, after, "", "connection",
-			 new_case(comparer, section, run->unit, 0));
+		add_line(comparer, after, "", "connection", new_case(comparer, section, run->unit));
 	for (size_t i = 0; i < run->count; i++) {
-		of = new_case(comparer, section, run->lines[i].unit, 0);
+		of = new_case(comparer, section, run->lines[i].unit);
 		add_line(comparer, after, indent_of(&run->lines[i]), run->lines[i].text, of);
 		if (i || !section->any || run->times == 1)
 			continue;

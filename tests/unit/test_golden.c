@@ -496,6 +496,57 @@ static void test_many_changes(void **state)
 	buf_done(&after);
 }
 
+/* An exchange for each pair of letters, title and body. */
+static struct model *letters(const char *text)
+{
+	struct golden_error error;
+	struct buf out auto_buf = { 0 };
+
+	buf_adds(&out, HEAD "peer a:1 http by b\n\nconnection\n");
+	for (; text[0] && text[1]; text += text[2] ? 3 : 2)
+		buf_addf(&out, "exchange GET /%c\n  > host: h\n  < 200\n  < | %c\n", text[0],
+			 text[1]);
+	return golden_parse(span_of(out.data, out.len), &error);
+}
+
+static const struct {
+	const char *before, *run;
+	size_t changed, new, gone, same;
+} counts[] = {
+	{ "aa bb", "aa bb", 0, 0, 0, 2 },       { "aa bb", "aa", 0, 0, 1, 1 },
+	{ "aa bb", "bb", 0, 0, 1, 1 },          { "aa bb cc", "aa cc", 0, 0, 1, 2 },
+	{ "aa", "aa bb", 0, 1, 0, 1 },          { "bb", "aa bb", 0, 1, 0, 1 },
+	{ "aa", "aa aa", 1, 0, 0, 0 },          { "aa bb", "ab bb", 1, 0, 0, 1 },
+	{ "aa bb", "xa bb", 1, 0, 0, 1 },       { "aa bb", "aa xb", 1, 0, 0, 1 },
+	{ "aa bb cc", "aa xx cc", 1, 0, 0, 2 }, { "aa bb cc", "bb cc dd", 0, 1, 1, 2 },
+	{ "aa bb cc", "xa yb zc", 3, 0, 0, 0 },
+};
+
+/* What became of each exchange. */
+static void test_counts(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(counts); i++) {
+		struct model *golden = letters(counts[i].before), *run = letters(counts[i].run);
+		struct comparison comparison;
+		const size_t *totals = comparison.totals;
+
+		assert_true(golden && run);
+		order_hash(run);
+		order_canonical(run);
+		compare_models(&comparison, golden, run);
+		CHECK(totals[CASE_CHANGED] == counts[i].changed &&
+			      totals[CASE_NEW] == counts[i].new &&totals[CASE_GONE] ==
+				      counts[i].gone &&totals[CASE_SAME] == counts[i].same,
+		      "%s, %s: %zu changed, %zu new, %zu gone, %zu the same\n%s", counts[i].before,
+		      counts[i].run, totals[CASE_CHANGED], totals[CASE_NEW], totals[CASE_GONE],
+		      totals[CASE_SAME], buf_cstr(&comparison.diff));
+		comparison_done(&comparison);
+		model_free(golden);
+		model_free(run);
+	}
+}
+
 static void test_levels(void **state)
 {
 	static const struct run run = { .conns = { TALK(GET("/a"), BODY("b", "1")) } };
@@ -534,9 +585,9 @@ int main(void)
 		cmocka_unit_test(test_sha256),         cmocka_unit_test(test_round_trip),
 		cmocka_unit_test(test_wrong),          cmocka_unit_test(test_compare),
 		cmocka_unit_test(test_any_order),      cmocka_unit_test(test_links),
-		cmocka_unit_test(test_many_changes),   cmocka_unit_test(test_levels),
-		cmocka_unit_test(test_deep_json),      cmocka_unit_test(test_titles),
-		cmocka_unit_test(test_keepalive),
+		cmocka_unit_test(test_many_changes),   cmocka_unit_test(test_counts),
+		cmocka_unit_test(test_levels),         cmocka_unit_test(test_deep_json),
+		cmocka_unit_test(test_titles),         cmocka_unit_test(test_keepalive),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
