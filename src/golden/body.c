@@ -73,7 +73,7 @@ static void add_parameter(struct writer *writer, struct buf *out, struct span na
 	if (rule && rule->action == RULE_MASK)
 		scan_mask_rule(writer->scan, out, rule, value);
 	else if (rule)
-		scan_escape(out, value, ESCAPE_TEXT);
+		escape_add(out, value, ESCAPE_TEXT);
 	else if (value.len && secret_is_name(name, true) && rules_use(rules, BUILTIN_SECRET_NAMES))
 		scan_secret(writer->scan, out, value);
 	else

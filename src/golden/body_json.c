@@ -40,7 +40,7 @@ static void add_string(struct writer *writer, struct buf *out, struct span insid
 	if (json_decode(&text, inside))
 		scan_add(writer->scan, out, span_of(text.data, text.len), ESCAPE_JSON);
 	else
-		scan_escape(out, inside, ESCAPE_TEXT);
+		escape_add(out, inside, ESCAPE_TEXT);
 	buf_addc(out, '"');
 }
 

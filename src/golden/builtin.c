@@ -84,6 +84,9 @@ const struct builtin_row builtin_rows[BUILTINS] = {
 			       .summary = "02/Jan/2026:03:04:05 +0000 in values" },
 	[BUILTIN_TIME_UNIX] = { .name = "time-unix",
 				.summary = "Unix times of 10 and 13 digits, 2015 to 2039" },
+	[BUILTIN_TIME_DAY] = { .name = "time-day",
+			       .summary = "the run's day and those beside it: 2026-01-02, "
+					  "Jan 2, 2026 and such" },
 	[BUILTIN_UUID] = { .name = "uuid", .summary = "UUIDs in values" },
 	[BUILTIN_ULID] = { .name = "ulid", .summary = "ULIDs in values" },
 	[BUILTIN_JWT] = { .name = "jwt", .summary = "JSON Web Tokens in values" },

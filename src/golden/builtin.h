@@ -8,7 +8,7 @@
 
 #include "base/span.h"
 
-#define BUILTIN_VERSION 1
+#define BUILTIN_VERSION 2
 
 enum builtin {
 	BUILTIN_PIDS,
@@ -31,6 +31,7 @@ enum builtin {
 	BUILTIN_TIME_HTTP,
 	BUILTIN_TIME_LOG,
 	BUILTIN_TIME_UNIX,
+	BUILTIN_TIME_DAY,
 	BUILTIN_UUID,
 	BUILTIN_ULID,
 	BUILTIN_JWT,

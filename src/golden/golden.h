@@ -3,7 +3,7 @@
  *
  *	#iotrace-golden 1
  *	level full
- *	rules builtin 1
+ *	rules builtin 2
  *	ended exit 0
  *
  *	peer localhost:<port#1> http by curl

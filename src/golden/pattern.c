@@ -104,44 +104,88 @@ static size_t zone(struct span text, size_t at)
 	return follow(rest, "0000") ? at + 5 : follow(rest, "00") ? at + 3 : at;
 }
 
+/* The first form that the text follows, to where a word ends; 0: none. */
+static size_t follow_any(struct span text, const char *const *forms)
+{
+	size_t len = 0;
+
+	while (*forms && !len)
+		len = follow(text, *forms++);
+	return len;
+}
+
+/* Go's Time.String(): a zone, and the monotonic clock. */
+static size_t go_tail(struct span text, size_t at)
+{
+	size_t len = follow(span_cut(text, at, text.len), " +0000 UTC m=+");
+
+	if (!len)
+		return at;
+	len += at;
+	len += count(text, len, is_digit);
+	if (len < text.len && text.data[len] == '.')
+		len += 1 + count(text, len + 1, is_digit);
+	return len;
+}
+
+/* RFC 3339 and ISO 8601; without seconds as in listings of directories. */
 static size_t match_rfc3339(struct span text, size_t *ret_keep)
 {
-	size_t len = follow(text, "0000-00-00T00:00:00");
+	static const char *const forms[] = { "0000-00-00T00:00:00",
+					     "0000-00-00 00:00:00",
+					     "0000-00-00t00:00:00",
+					     "00000000T000000",
+					     "0000-00-00T00:00",
+					     "0000-00-00 00:00",
+					     NULL };
+	size_t len = follow_any(text, forms);
 
 	(void)ret_keep;
 	if (!len)
-		len = follow(text, "0000-00-00 00:00:00");
-	if (!len)
-		len = follow(text, "0000-00-00t00:00:00");
-	if (!len)
 		return 0;
-	len = zone(text, len);
+	len = go_tail(text, zone(text, len));
 	return ends_at(text, len) ? len : 0;
 }
 
 static size_t match_http_time(struct span text, size_t *ret_keep)
 {
 	static const char *const forms[] = {
-		"aaa, 00 aaa 0000 00:00:00 GMT",   "aaa, 00 aaa 0000 00:00:00 +0000",
+		"aaa, 00 aaa 0000 00:00:00 GMT", "aaa, 00 aaa 0000 00:00:00 +0000",
 		"aaa, 00 aaa 0000 00:00:00 -0000", "aaa, 00-aaa-0000 00:00:00 GMT",
-		"aaa aaa 00 00:00:00 0000",        "aaa aaa  0 00:00:00 0000"
+		"aaa aaa 00 00:00:00 0000", "aaa aaa  0 00:00:00 0000",
+		/* date(1), and JavaScript's toString(). */
+		"aaa aaa 00 00:00:00 aaa 0000", "aaa aaa  0 00:00:00 aaa 0000",
+		"aaa aaa 00 00:00:00 aaaa 0000", "aaa aaa  0 00:00:00 aaaa 0000",
+		"aaa aaa 00 0000 00:00:00 GMT+0000", "aaa aaa 00 0000 00:00:00 GMT-0000", NULL
 	};
-	size_t len = 0;
+	size_t len = follow_any(text, forms);
 
 	(void)ret_keep;
-	for (size_t i = 0; !len && i < sizeof(forms) / sizeof(forms[0]); i++)
-		len = follow(text, forms[i]);
 	return ends_at(text, len) ? len : 0;
 }
 
+/* Of Apache's logs, its and nginx's lists of files, and syslog. */
 static size_t match_log_time(struct span text, size_t *ret_keep)
 {
-	size_t len = follow(text, "00/aaa/0000:00:00:00 +0000");
+	static const char *const forms[] = { "00/aaa/0000:00:00:00 +0000",
+					     "00/aaa/0000:00:00:00 -0000", "00-aaa-0000 00:00:00",
+					     "00-aaa-0000 00:00", NULL };
+	size_t len = follow_any(text, forms);
 
 	(void)ret_keep;
-	if (!len)
-		len = follow(text, "00/aaa/0000:00:00:00 -0000");
 	return ends_at(text, len) ? len : 0;
+}
+
+/* syslog's "Jan  2 03:04:05". */
+static size_t match_syslog_time(struct span text, size_t *ret_keep)
+{
+	static const char *const months[] = { "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul",
+					      "Aug", "Sep", "Oct", "Nov", "Dec", NULL };
+	static const char *const forms[] = { "aaa 00 00:00:00", "aaa  0 00:00:00", NULL };
+	size_t len = follow_any(text, forms);
+
+	(void)ret_keep;
+	return len && follow_any(text, months) && ends_at(text, len) ? len : 0;
 }
 
 /* 2015 to 2039: other numbers of so many digits are numbers. */
@@ -291,6 +335,7 @@ const struct pattern patterns[] = {
 	{ BUILTIN_ULID, "ulid", true, "0", match_ulid },
 	{ BUILTIN_TIME_RFC3339, "time", false, "0", match_rfc3339 },
 	{ BUILTIN_TIME_LOG, "time", false, "0", match_log_time },
+	{ BUILTIN_TIME_LOG, "time", false, "JFMASOND", match_syslog_time },
 	{ BUILTIN_TIME_UNIX, "time", false, "0", match_unix_time },
 	{ BUILTIN_TIME_HTTP, "time", false, "SMTWF", match_http_time },
 	{ .match = NULL },

@@ -49,13 +49,13 @@ static void add_title(struct writer *writer, struct buf *out, const struct messa
 		      span_equal_nocase(command, SPAN("Password"));
 
 	if (is_http(message) && message->kind == MESSAGE_REQUEST) {
-		scan_escape(out, message_value(message, ATTR_METHOD), ESCAPE_TEXT);
+		escape_add(out, message_value(message, ATTR_METHOD), ESCAPE_TEXT);
 		buf_addc(out, ' ');
 		render_target(writer, out, message_value(message, ATTR_TARGET));
 		return;
 	}
 	if (command.len)
-		scan_escape(out, command, ESCAPE_TEXT);
+		escape_add(out, command, ESCAPE_TEXT);
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]) && !secret; i++) {
 		struct span value = message_value(message, keys[i]);
 
@@ -95,7 +95,7 @@ static void add_status(struct writer *writer, const struct message *message)
 	buf_addu(out, message_number(message, ATTR_STATUS, 0));
 	if (message_value(message, ATTR_REASON).len) {
 		buf_addc(out, ' ');
-		scan_escape(out, message_value(message, ATTR_REASON), ESCAPE_TEXT);
+		escape_add(out, message_value(message, ATTR_REASON), ESCAPE_TEXT);
 	}
 	writer_end(writer, LINE_STATUS, "status", (struct span){ 0 });
 }

@@ -75,7 +75,7 @@ static void add_header_value(struct writer *writer, struct buf *out, struct span
 		return;
 	}
 	if (rule) {
-		scan_escape(out, value, ESCAPE_TEXT);
+		escape_add(out, value, ESCAPE_TEXT);
 		return;
 	}
 	if (builtin < 0 && secret_is_name(name, false))
@@ -147,7 +147,7 @@ void render_headers(struct writer *writer, const struct message *message, enum a
 		if (is_framing(writer, headers[i].name))
 			continue;
 		buf_adds(out, prefix);
-		scan_escape(out, headers[i].name, ESCAPE_TEXT);
+		escape_add(out, headers[i].name, ESCAPE_TEXT);
 		buf_adds(out, ": ");
 		add_header_value(writer, out, headers[i].name, headers[i].value, message);
 		writer_end(writer, LINE_HEADER, (const char *)headers[i].name.data,
@@ -163,7 +163,7 @@ static void add_attr(struct writer *writer, const struct attr *attr, bool secret
 	buf_adds(out, attr_rows[attr->key].name);
 	if (attr_rows[attr->key].shape == SHAPE_PAIRS) {
 		buf_addc(out, ' ');
-		scan_escape(out, attr->name, ESCAPE_TEXT);
+		escape_add(out, attr->name, ESCAPE_TEXT);
 	}
 	buf_adds(out, ": ");
 	if (attr_rows[attr->key].shape == SHAPE_NUMBER)

@@ -1,9 +1,7 @@
 #include "golden/scan.h"
 
-#include "base/json.h"
 #include "base/match.h"
 #include "base/own.h"
-#include "base/utf8.h"
 #include "golden/pattern.h"
 #include "secret/name.h"
 
@@ -23,6 +21,9 @@ struct literal {
 struct secret {
 	struct span bytes;
 };
+
+/* In scan.starts: a date may begin with the byte. */
+#define STARTS_DAY (1U << 31)
 
 /* Of secrets that begin with the same bytes, each once. */
 #define LENGTHS_MAX 64
@@ -187,7 +188,7 @@ void scan_init(struct scan *scan, struct rules *rules, struct values *values,
 			continue;
 		for (const char *c = patterns[i].start; *c; c++)
 			for (int d = 0; d < (*c == '0' ? 10 : 1); d++)
-				scan->starts[(uint8_t)(*c + d)] |= (uint16_t)(1U << i);
+				scan->starts[(uint8_t)(*c + d)] |= 1U << i;
 	}
 	for (; environment && *environment && rules_has(rules, BUILTIN_SECRET_ENVIRONMENT);
 	     environment++)
@@ -221,6 +222,16 @@ void scan_forget(struct scan *scan, size_t number)
 	scan->literal_count = number;
 }
 
+void scan_days(struct scan *scan, uint64_t first, uint64_t last)
+{
+	if (!rules_has(scan->rules, BUILTIN_TIME_DAY))
+		return;
+	scan->days = days_of(first, last);
+	for (unsigned int c = 0; c < 256; c++)
+		if (day_may_begin((uint8_t)c))
+			scan->starts[c] |= STARTS_DAY;
+}
+
 void scan_port(struct scan *scan, uint16_t port)
 {
 	scan->ports[port / 8] |= (uint8_t)(1U << port % 8);
@@ -229,68 +240,6 @@ void scan_port(struct scan *scan, uint16_t port)
 bool scan_is_port(const struct scan *scan, uint16_t port)
 {
 	return scan->ports[port / 8] & 1U << port % 8;
-}
-
-/* "<uuid#1>", "<secret:NAME>", "<time>" as the traffic's own words. */
-static bool looks_like_placeholder(struct span text)
-{
-	size_t at = 1;
-
-	while (at < text.len &&
-	       ((text.data[at] >= 'a' && text.data[at] <= 'z') || text.data[at] == '-'))
-		at++;
-	return at > 1 && at < text.len &&
-	       (text.data[at] == '#' || text.data[at] == ':' || text.data[at] == '>');
-}
-
-static void add_code(struct buf *out, uint32_t code, const uint8_t *bytes, size_t len)
-{
-	static const char letters[] = "\n\r\t", names[] = "nrt";
-	const char *found = code ? memchr(letters, (int)code, 3) : NULL;
-
-	if (code == '\\')
-		buf_adds(out, "\\\\");
-	else if (code < 128 && found)
-		buf_addf(out, "\\%c", names[found - letters]);
-	else if (!len)
-		buf_addf(out, "\\x%02x", *bytes);
-	else if (code < 32 || code == 127)
-		buf_addf(out, "\\x%02x", code);
-	else if (!utf8_shown(code))
-		buf_addf(out, "\\u{%x}", code);
-	else
-		buf_add(out, bytes, len);
-}
-
-static bool is_plain(uint8_t c)
-{
-	return c >= 0x20 && c < 0x7f && c != '\\' && c != '<' && c != '"';
-}
-
-void scan_escape(struct buf *out, struct span bytes, enum scan_escape escape)
-{
-	size_t at = 0, len;
-	uint32_t code;
-
-	while (at < bytes.len) {
-		for (len = 0; at + len < bytes.len && is_plain(bytes.data[at + len]); len++)
-			;
-		buf_add(out, bytes.data + at, len);
-		at += len;
-		if (at == bytes.len)
-			return;
-		code = 0;
-		len = utf8_decode(bytes.data + at, bytes.len - at, &code);
-		if (bytes.data[at] == '<')
-			buf_adds(out, !looks_like_placeholder(span_cut(bytes, at, bytes.len)) ? "<"
-				      : escape == ESCAPE_JSON ? "\\u003c"
-							      : "\\<");
-		else if (escape == ESCAPE_TEXT)
-			add_code(out, len ? code : 0, bytes.data + at, len);
-		else
-			json_add_escaped(out, (const char *)bytes.data + at, len ? len : 1);
-		at += len ? len : 1;
-	}
 }
 
 void scan_mask(struct scan *scan, struct buf *out, const char *type, struct span raw)
@@ -313,10 +262,9 @@ static const struct literal *literal_at(const struct scan *scan, struct span tex
 	return NULL;
 }
 
-static size_t add_pattern(struct scan *scan, struct buf *out, struct span text,
-			  enum scan_escape escape)
+static size_t add_pattern(struct scan *scan, struct buf *out, struct span text, enum escape escape)
 {
-	unsigned int starts = scan->starts[text.data[0]];
+	uint32_t starts = scan->starts[text.data[0]] & ~STARTS_DAY;
 
 	for (unsigned int i = 0; starts >> i; i++) {
 		const struct pattern *pattern = &patterns[i];
@@ -325,7 +273,7 @@ static size_t add_pattern(struct scan *scan, struct buf *out, struct span text,
 		if (!len)
 			continue;
 		rules_use(scan->rules, pattern->builtin);
-		scan_escape(out, span_cut(text, 0, keep), escape);
+		escape_add(out, span_cut(text, 0, keep), escape);
 		if (pattern->numbered)
 			scan_mask(scan, out, pattern->type, span_cut(text, keep, len - keep));
 		else
@@ -333,6 +281,17 @@ static size_t add_pattern(struct scan *scan, struct buf *out, struct span text,
 		return len;
 	}
 	return 0;
+}
+
+static size_t add_day(struct scan *scan, struct buf *out, struct span text)
+{
+	size_t len = scan->starts[text.data[0]] & STARTS_DAY ? day_match(&scan->days, text) : 0;
+
+	if (len) {
+		rules_use(scan->rules, BUILTIN_TIME_DAY);
+		buf_adds(out, "<date>");
+	}
+	return len;
 }
 
 /* ":43567" of a masked port. */
@@ -371,7 +330,7 @@ static size_t add_loopback(struct scan *scan, struct buf *out, struct span text)
 
 /* What stands at the beginning of the text and is masked: its length, 0: nothing. */
 static size_t add_masked(struct scan *scan, struct buf *out, struct span text, bool word,
-			 enum scan_escape escape)
+			 enum escape escape)
 {
 	const struct literal *literal = scan->first[text.data[0]] ? literal_at(scan, text) : NULL;
 	struct span secret;
@@ -394,7 +353,10 @@ static size_t add_masked(struct scan *scan, struct buf *out, struct span text, b
 		scan_mask(scan, out, "secret", secret);
 		return secret.len;
 	}
-	return word || !scan->starts[text.data[0]] ? 0 : add_pattern(scan, out, text, escape);
+	if (word || !scan->starts[text.data[0]])
+		return 0;
+	len = add_pattern(scan, out, text, escape);
+	return len ? len : add_day(scan, out, text);
 }
 
 static bool may_be_secret(const struct scan *scan, struct span text, size_t at)
@@ -413,8 +375,7 @@ static bool is_beyond(const struct scan *scan, const uint8_t *at)
 	return scan->until && at >= scan->until;
 }
 
-static void add_builtin(struct scan *scan, struct buf *out, struct span text,
-			enum scan_escape escape)
+static void add_builtin(struct scan *scan, struct buf *out, struct span text, enum escape escape)
 {
 	size_t from = 0, at = 0, len;
 
@@ -433,15 +394,15 @@ static void add_builtin(struct scan *scan, struct buf *out, struct span text,
 			at++;
 			continue;
 		}
-		scan_escape(out, span_cut(text, from, at - from), escape);
+		escape_add(out, span_cut(text, from, at - from), escape);
 		buf_add(out, scan->scratch.data, scan->scratch.len);
 		from = at += len;
 	}
-	scan_escape(out, span_cut(text, from, at - from), escape);
+	escape_add(out, span_cut(text, from, at - from), escape);
 }
 
 /* The user's expressions from that number on, then the built-in rules for what they leave. */
-static void add_from(struct scan *scan, struct buf *out, struct span text, enum scan_escape escape,
+static void add_from(struct scan *scan, struct buf *out, struct span text, enum escape escape,
 		     size_t number)
 {
 	struct rules *rules = scan->rules;
@@ -472,14 +433,14 @@ static void add_from(struct scan *scan, struct buf *out, struct span text, enum 
 	add_from(scan, out, span_cut(text, at, text.len), escape, number + 1);
 }
 
-void scan_add(struct scan *scan, struct buf *out, struct span bytes, enum scan_escape escape)
+void scan_add(struct scan *scan, struct buf *out, struct span bytes, enum escape escape)
 {
 	if (bytes.len)
 		add_from(scan, out, bytes, escape, 0);
 }
 
 void scan_add_first(struct scan *scan, struct buf *out, struct span bytes, size_t count,
-		    enum scan_escape escape)
+		    enum escape escape)
 {
 	scan->until = bytes.data + (count < bytes.len ? count : bytes.len);
 	scan_add(scan, out, bytes, escape);

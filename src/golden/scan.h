@@ -5,11 +5,10 @@
 #ifndef GOLDEN_SCAN_H
 #define GOLDEN_SCAN_H
 
+#include "golden/day.h"
+#include "golden/escape.h"
 #include "golden/rules.h"
 #include "golden/value.h"
-
-/* How what is not masked is written: as text with \n \xNN \\, or as the inside of a JSON string. */
-enum scan_escape { ESCAPE_TEXT, ESCAPE_JSON };
 
 struct literal;
 
@@ -21,7 +20,8 @@ struct scan {
 	struct literal *literals;  /* secrets and boundaries */
 	size_t literal_count;
 	bool first[256];      /* bytes that a literal begins with */
-	uint16_t starts[256]; /* patterns that may begin with a byte, by number */
+	uint32_t starts[256]; /* patterns that may begin with a byte, by number; STARTS_DAY */
+	struct days days;     /* that are masked */
 	struct buf scratch;
 	const uint8_t *until; /* bytes from there on are not added; NULL: all are */
 	/* What was masked as a secret in one place is one everywhere. */
@@ -41,17 +41,14 @@ void scan_done(struct scan *scan);
 void scan_restart(struct scan *scan, struct values *values);
 
 /* Adds the text that stands for the bytes. */
-void scan_add(struct scan *scan, struct buf *out, struct span bytes, enum scan_escape escape);
+void scan_add(struct scan *scan, struct buf *out, struct span bytes, enum escape escape);
 
 /*
  * Of the first `count` bytes only; what is masked and begins among them is masked as the whole that it is with
  * those behind them.
  */
 void scan_add_first(struct scan *scan, struct buf *out, struct span bytes, size_t count,
-		    enum scan_escape escape);
-
-/* Adds it without any masking. */
-void scan_escape(struct buf *out, struct span bytes, enum scan_escape escape);
+		    enum escape escape);
 
 /* Adds what stands for a value that is masked as a whole: a mark of that type. */
 void scan_mask(struct scan *scan, struct buf *out, const char *type, struct span raw);
@@ -69,6 +66,9 @@ bool scan_learned(struct scan *scan);
 
 /* By a rule of the user's; noted in it. */
 void scan_mask_rule(struct scan *scan, struct buf *out, struct rule *rule, struct span raw);
+
+/* The run was from then to then, in nanoseconds since the epoch: its days are masked. */
+void scan_days(struct scan *scan, uint64_t first, uint64_t last);
 
 /* A port of this host that is to be a placeholder. */
 void scan_port(struct scan *scan, uint16_t port);

@@ -92,7 +92,7 @@ static void add_host(const struct gather *gather, const struct talk *talk, struc
 		name = address;
 	/* Wherever it listens: that differs between machines. */
 	if (talk->role != ROLE_ACCEPTS || !addr_port(addr))
-		scan_escape(out, name, ESCAPE_TEXT);
+		escape_add(out, name, ESCAPE_TEXT);
 }
 
 static void add_peer(const struct gather *gather, const struct talk *talk, struct scan *scan,
@@ -140,7 +140,7 @@ static struct section *section_of(struct model *model, const struct talk *talk, 
 	}
 	if (!section) {
 		buf_addf(&head, "%s%s by ", talk->tls ? "tls " : "", protocol_of(talk));
-		scan_escape(&head, span_text(talk->comm), ESCAPE_TEXT);
+		escape_add(&head, span_text(talk->comm), ESCAPE_TEXT);
 		section = model_section(model, buf_cstr(&head));
 	}
 	buf_done(&head);
@@ -312,11 +312,27 @@ static size_t place_all(struct gather *gather, struct model *model, struct scan 
 	return count;
 }
 
+/* From the first event of a conversation to the last. */
+static void set_days(const struct gather *gather, struct scan *scan)
+{
+	uint64_t first = UINT64_MAX, last = 0;
+
+	for (size_t i = 0; i < gather->count; i++) {
+		const struct talk *talk = gather->talks[i];
+
+		first = talk->first && talk->first < first ? talk->first : first;
+		last = talk->last > last ? talk->last : last;
+	}
+	if (first <= last)
+		scan_days(scan, first, last);
+}
+
 void sections_add(struct gather *gather, struct model *model, struct scan *scan)
 {
 	struct placed *placed auto_free = own_zalloc((gather->count + 1) * sizeof(*placed));
 	size_t count;
 
+	set_days(gather, scan);
 	for (size_t i = 0; i < gather->count && rules_has(scan->rules, BUILTIN_PORTS); i++)
 		if (is_wanted(gather->talks[i]) && is_own_port(gather->talks[i]))
 			scan_port(scan, addr_port(service_of(gather->talks[i])));

@@ -16,7 +16,7 @@
 #define UUID1 "8c5ec4a7-6a43-4fb8-9b51-0d4e1ba6fd01"
 #define UUID2 "9c5ec4a7-6a43-4fb8-9b51-0d4e1ba6fd02"
 
-#define HEAD "#iotrace-golden 1\nlevel full\nrules builtin 1\nended exit 0\n"
+#define HEAD "#iotrace-golden 1\nlevel full\nrules builtin 2\nended exit 0\n"
 
 static char *body_of(const char *body, size_t len)
 {
@@ -554,10 +554,10 @@ static void test_levels(void **state)
 	char *requests auto_free = run_golden(&run, "", LEVEL_REQUESTS);
 
 	(void)state;
-	assert_string_equal(peers, "#iotrace-golden 1\nlevel peers\nrules builtin 1\n"
+	assert_string_equal(peers, "#iotrace-golden 1\nlevel peers\nrules builtin 2\n"
 				   "ended exit 0\n\npeer localhost:80 http by prog\n");
 	assert_string_equal(requests,
-			    "#iotrace-golden 1\nlevel requests\nrules builtin 1\nended exit 0\n\n"
+			    "#iotrace-golden 1\nlevel requests\nrules builtin 2\nended exit 0\n\n"
 			    "peer localhost:80 http by prog\n\nconnection\nexchange GET /a\n"
 			    "  < 200 OK\n");
 }

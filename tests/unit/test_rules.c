@@ -94,6 +94,10 @@ static const struct row rows[] = {
 	  ANSWER(OK("X-At: [02/Jan/2026:03:04:06 +0000]\r\n" NONE)) },
 	{ BUILTIN_TIME_UNIX, ANSWER(JSON("{\"t\":1767322800}", "16")),
 	  ANSWER(JSON("{\"t\":1767322801}", "16")) },
+	{ BUILTIN_TIME_DAY,
+	  { .conns = { { .said = { GET, OK("X-At: 2023-11-14\r\n" NONE) } } } },
+	  { .conns = { { .said = { GET, OK("X-At: 2024-03-09\r\n" NONE) },
+			 .start = 1710000000000000000ULL } } } },
 	{ BUILTIN_UUID, ANSWER(OK("X-A: 8c5ec4a7-6a43-4fb8-9b51-0d4e1ba6fd01\r\n" NONE)),
 	  ANSWER(OK("X-A: 9c5ec4a7-6a43-4fb8-9b51-0d4e1ba6fd01\r\n" NONE)) },
 	{ BUILTIN_ULID, ANSWER(OK("X-A: 01ARZ3NDEKTSV4RRFFQ69G5FAV\r\n" NONE)),
@@ -144,6 +148,63 @@ static void test_all_are_tested(void **state)
 		tested[rows[i].rule] = true;
 	for (int i = 0; i < BUILTINS; i++)
 		CHECK(tested[i], "the rule %s has no test", builtin_rows[i].name);
+}
+
+/* Times, and dates of the run's days (it is 2023-11-14), in a header. */
+static const struct {
+	const char *value, *golden;
+} times[] = {
+	{ "2026-01-02T03:04:05.678Z a", "<time> a" },
+	{ "2026-01-02 03:04:05 +0000 UTC m=+0.012345678", "<time>" },
+	{ "20260102T030405Z", "<time>" },
+	{ "2026-01-02 03:04 a", "<time> a" },
+	{ "2026-01-02T03:04Z", "<time>" },
+	{ "[02/Jan/2026:03:04:05 +0000]", "[<time>]" },
+	{ "02-Jan-2026 03:04", "<time>" },
+	{ "Jan  2 03:04:05 host", "<time> host" },
+	{ "Fox 12 03:04:05 host", "Fox 12 03:04:05 host" },
+	{ "Fri Jan  2 03:04:05 2026", "<time>" },
+	{ "Fri Jan  2 03:04:05 UTC 2026", "<time>" },
+	{ "Fri Jan 02 2026 03:04:05 GMT+0000 (Coordinated Universal Time)",
+	  "<time> (Coordinated Universal Time)" },
+	{ "1767322800", "<time>" },
+	{ "2023-11-14", "<date>" },
+	{ "2023-11-13", "<date>" },
+	{ "2023-11-15", "<date>" },
+	{ "2023-11-12", "2023-11-12" },
+	{ "2022-11-14", "2022-11-14" },
+	{ "a/2023/11/14/b", "a/<date>/b" },
+	{ "log-20231114.gz", "log-<date>.gz" },
+	{ "v20231114", "v20231114" },
+	{ "202311140", "202311140" },
+	{ "20231114/us-east-1/s3", "<date>/us-east-1/s3" },
+	{ "14.11.2023", "<date>" },
+	{ "14/11/2023", "<date>" },
+	{ "11/14/2023", "<date>" },
+	{ "14 Nov 2023", "<date>" },
+	{ "14-Nov-2023", "<date>" },
+	{ "Nov 14, 2023", "<date>" },
+	{ "November 14, 2023", "<date>" },
+	{ "Tuesday, November 14, 2023", "<date>" },
+	{ "Tue Nov 14 2023", "<date>" },
+	{ "Tue, 14 Nov 2023", "<date>" },
+	{ "Nov 32, 2023", "Nov 32, 2023" },
+	{ "2023-13-14", "2023-13-14" },
+	{ "2023.11.14", "<date>" },
+};
+
+static void test_times(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(times); i++) {
+		char *answer auto_free = own_printf(
+			"HTTP/1.1 200 OK\r\nX-At: %s\r\nContent-Length: 0\r\n\r\n", times[i].value);
+		struct run run = { .conns = { { .said = { GET, answer } } } };
+		char *golden auto_free = run_golden(&run, "", LEVEL_FULL);
+		char *line auto_free = own_printf("x-at: %s\n", times[i].golden);
+
+		CHECK(strstr(golden, line), "%s is\n%s", times[i].value, golden);
+	}
 }
 
 /* Rules of a file, by what they leave of one exchange. */
@@ -285,7 +346,7 @@ static const struct {
 	{ "ignore peer GET a", 1, 17 },
 	{ "order some a", 1, 7 },
 	{ "count 3 a", 1, 7 },
-	{ "builtin 2", 1, 9 },
+	{ "builtin 3", 1, 9 },
 	{ "mask json \"/a b", 1, 11 },
 	{ "mask json \"a b\"", 1, 11 },
 	{ "mask json \"/a b\"c", 1, 17 },
@@ -325,10 +386,10 @@ static void test_use(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_builtin), cmocka_unit_test(test_all_are_tested),
-		cmocka_unit_test(test_own),     cmocka_unit_test(test_wrong),
-		cmocka_unit_test(test_use),     cmocka_unit_test(test_commands),
-		cmocka_unit_test(test_text),
+		cmocka_unit_test(test_builtin),  cmocka_unit_test(test_all_are_tested),
+		cmocka_unit_test(test_times),    cmocka_unit_test(test_own),
+		cmocka_unit_test(test_wrong),    cmocka_unit_test(test_use),
+		cmocka_unit_test(test_commands), cmocka_unit_test(test_text),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
