@@ -243,7 +243,7 @@ void data_place(struct capture *capture, struct task *task, struct event *event,
 	sock->moved[event->data.dir] += event_moved(event);
 	if (capture->probes && !sock->path && !(event->data.flags & FLAG_KTLS) &&
 	    !event_proto_is_datagram(event->data.proto))
-		plain_look_at_wire(task, event, sock, fd);
+		plain_look_at_wire(capture, task, event, sock, fd);
 }
 
 void data_emit(struct capture *capture, struct task *task, struct event *event,

@@ -91,7 +91,8 @@ static bool is_datagram_record(const uint8_t *p, uint64_t len)
 }
 
 /* What of the wire's bytes tells which connection is which session's. */
-void plain_look_at_wire(struct task *task, const struct event *event, struct sock *sock, int fd)
+void plain_look_at_wire(struct capture *capture, struct task *task, const struct event *event,
+			struct sock *sock, int fd)
 {
 	const struct event_data *data = &event->data;
 	struct ctask *ctask = ctask_of(task);
@@ -106,6 +107,8 @@ void plain_look_at_wire(struct task *task, const struct event *event, struct soc
 		return;
 	memcpy(sock->client_random, data->payload + RANDOM_OFFSET, sizeof(sock->client_random));
 	sock->tls = true;
+	if (capture->probes)
+		probes_blind(capture->probes, task);
 }
 
 /*
@@ -428,7 +431,7 @@ const struct probe_ops plain_ops = { on_data, on_session, on_note, on_busy };
 void plain_closing(struct capture *capture, struct task *task, int fd, const struct sock *sock)
 {
 	if (capture->probes && sock->tls && !sock->plain_seen &&
-	    probes_blind(capture->probes, task->proc))
+	    probes_blind(capture->probes, task))
 		emit_loss(capture, task, "no-plaintext", fd, (struct sock *)(uintptr_t)sock,
 			  sock->moved[DIR_OUT] + sock->moved[DIR_IN], 0);
 }

@@ -204,7 +204,8 @@ void zerocopy_received(struct capture *capture, struct task *task);
 
 /* plain.c */
 extern const struct probe_ops plain_ops;
-void plain_look_at_wire(struct task *task, const struct event *event, struct sock *sock, int fd);
+void plain_look_at_wire(struct capture *capture, struct task *task, const struct event *event,
+			struct sock *sock, int fd);
 /* The call was made inside a library's function, perhaps: that is its session's socket. */
 void plain_bind_call(struct capture *capture, struct task *task, struct sock *sock, int fd,
 		     const struct event *event);

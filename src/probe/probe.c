@@ -26,6 +26,7 @@ static void free_probed(struct probed *probed)
 	map_free(&probed->running);
 	map_done(&probed->mapped);
 	busy_done(probed);
+	free(probed->why_blind);
 	free(probed);
 }
 
@@ -132,11 +133,19 @@ void probes_forget_task(struct probes *probes, const struct task *task)
 	frames_free(map_take(&probes->frames, (uint64_t)task->tid));
 }
 
-bool probes_blind(const struct probes *probes, const struct proc *proc)
+bool probes_blind(struct probes *probes, struct task *task)
 {
-	const struct probed *probed = map_get(&probes->procs, (uint64_t)proc->pid);
+	struct probed *probed = map_get(&probes->procs, (uint64_t)task->proc->pid);
+	char *why;
 
-	return probed && probed->blind;
+	if (!probed || !probed->blind)
+		return false;
+	why = probed->why_blind;
+	probed->why_blind = NULL;
+	if (why)
+		probes->ops->note(probes->ctx, task, why);
+	free(why);
+	return true;
 }
 
 static void tell_data(struct probes *probes, struct task *task, const struct regs *regs,

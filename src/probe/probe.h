@@ -111,8 +111,11 @@ void probes_each_busy(struct probes *probes, struct task *task, unsigned int cal
 void probes_entered(struct probes *probes, struct task *task, const struct probe_seen *seen);
 void probes_left(struct probes *probes, struct task *task, const struct probe_seen *seen);
 
-/* True if a module of the process has TLS that cannot be probed. */
-bool probes_blind(const struct probes *probes, const struct proc *proc);
+/*
+ * True if a module of the process has TLS that cannot be probed. For who has seen TLS: it is noted then, the
+ * first time, as many a program has such a module and never uses it.
+ */
+bool probes_blind(struct probes *probes, struct task *task);
 
 /* The index-th symbol of the user's that was found nowhere; NULL behind the last. */
 const char *probes_unmatched(const struct probes *probes, size_t index);

@@ -142,7 +142,7 @@ static void scan_mapping(struct probes *probes, struct task *task, const struct 
 {
 	struct probed *probed = probed_of(probes, task->proc);
 	struct module *module;
-	char path[4200], text[4400];
+	char path[4200];
 	struct stat st;
 	uint64_t bias;
 
@@ -152,9 +152,8 @@ static void scan_mapping(struct probes *probes, struct task *task, const struct 
 	module = module_of(probes, task, mapping);
 	if (module && module->unprobed && !probed->blind) {
 		probed->blind = true;
-		snprintf(text, sizeof(text), "plaintext of TLS in %s cannot be seen: %s",
-			 module->path, module->unprobed);
-		probes->ops->note(probes->ctx, task, text);
+		probed->why_blind = own_printf("plaintext of TLS in %s cannot be seen: %s",
+					       module->path, module->unprobed);
 	}
 	if (module && module->count && find_file(task, mapping, path, sizeof(path), &st) &&
 	    find_bias(path, mapping, &bias) && !plant_module(probes, task, module, bias))

@@ -37,6 +37,7 @@ struct probed {
 	struct map running; /* Go: goroutine and direction → struct frame */
 	struct map planted; /* sites: struct planted */
 	bool blind;         /* has TLS that cannot be probed */
+	char *why_blind;    /* until it is told */
 	bool has_go;
 	bool go_registers;
 };
