@@ -1,5 +1,6 @@
 #include "sink/tally.h"
 
+#include "base/addr.h"
 #include "base/map.h"
 #include "base/own.h"
 
@@ -15,11 +16,21 @@ struct tally {
 	uint64_t data_events;
 };
 
+/* Not every socket becomes one: programs ask with them for interfaces, options and routes. */
+static bool is_connected(const struct event_socket *socket)
+{
+	if (socket->error || event_proto_is_datagram(socket->proto))
+		return false;
+	return socket->what == SOCKET_CONNECT || socket->what == SOCKET_ACCEPT ||
+	       (socket->what == SOCKET_FOUND && !addr_is_empty(&socket->remote));
+}
+
+/* Of the connection that is there by that event; 0: it tells none. */
 static uint64_t conn_of(const struct event *event)
 {
 	switch (event->type) {
 	case EVENT_SOCKET:
-		return event->socket.conn;
+		return is_connected(&event->socket) ? event->socket.conn : 0;
 	case EVENT_DATA:
 		return event->data.conn;
 	case EVENT_LOSS:
