@@ -12,6 +12,10 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+static char data[100];
+static struct iovec iov = { data, sizeof(data) };
+static struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+
 static bool shown;
 static int count;
 
@@ -32,13 +36,13 @@ static void again(const struct conn *conn, int fd, const char *call, long ret)
 /* Until nothing more is taken for a while, as what is under way makes room. */
 static void fill_up(const struct conn *conn, int fd)
 {
-	static char data[1U << 20];
+	static char much[1U << 20];
 	ssize_t n;
 
 	for (int refused = 0; refused < 5;) {
-		n = write(fd, data, sizeof(data));
+		n = write(fd, much, sizeof(much));
 		if (n > 0) {
-			want_data(conn, fd, "write", data, (size_t)n, "");
+			want_data(conn, fd, "write", much, (size_t)n, "");
 			refused = 0;
 			continue;
 		}
@@ -48,11 +52,36 @@ static void fill_up(const struct conn *conn, int fd)
 	}
 }
 
+/* On a busy machine room can be made later still. */
+static void again_full(const struct conn *conn, int fd, const char *call,
+		       ssize_t (*send_once)(int fd))
+{
+	ssize_t n;
+
+	while ((n = send_once(fd)) > 0) {
+		want_data(conn, fd, call, data, (size_t)n, "");
+		fill_up(conn, fd);
+	}
+	again(conn, fd, call, n);
+}
+
+static ssize_t write_iov(int fd)
+{
+	return writev(fd, &iov, 1);
+}
+
+static ssize_t send_data(int fd)
+{
+	return send(fd, data, sizeof(data), 0);
+}
+
+static ssize_t send_msg(int fd)
+{
+	return sendmsg(fd, &msg, 0);
+}
+
 int main(int argc, char **argv)
 {
-	char data[100] = "";
-	struct iovec iov = { data, sizeof(data) };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
 	struct timeval soon = { .tv_usec = 1000 };
 	struct conn conns[2], datagrams;
 	int fds[2], udp = udp_bound(AF_INET);
@@ -78,9 +107,9 @@ int main(int argc, char **argv)
 	again(&conns[1], fds[1], "read", read(fds[1], data, 100));
 	again(&conns[1], fds[1], "readv", readv(fds[1], &iov, 1));
 	fill_up(&conns[0], fds[0]);
-	again(&conns[0], fds[0], "writev", writev(fds[0], &iov, 1));
-	again(&conns[0], fds[0], "sendto", send(fds[0], data, 100, 0));
-	again(&conns[0], fds[0], "sendmsg", sendmsg(fds[0], &msg, 0));
+	again_full(&conns[0], fds[0], "writev", write_iov);
+	again_full(&conns[0], fds[0], "sendto", send_data);
+	again_full(&conns[0], fds[0], "sendmsg", send_msg);
 	want("'type':'end','calls':{'again':%d}", count);
 	return 0;
 }
