@@ -10,6 +10,9 @@
 static const char bad_reply[] = "this is no SMTP reply";
 static const char bad_line[] = "a line is longer than 64 KiB";
 
+/* RFC 5321, 4.5.3.1.5: a reply's line, with its end. */
+#define GREETING_MAX 512U
+
 enum part { PART_COMMAND, PART_MAIL, PART_CHUNK, PART_AUTH };
 
 struct smtp {
@@ -35,7 +38,9 @@ static enum sniffed sniff_greeting(struct span said)
 	if (said.len > 3 && said.data[3] != ' ' && said.data[3] != '-')
 		return SNIFF_NO;
 	if (!http_take_line(&rest, &line))
-		return said.len > 512 ? SNIFF_NO : SNIFF_MORE;
+		return said.len > GREETING_MAX ? SNIFF_NO : SNIFF_MORE;
+	if (said.len - rest.len > GREETING_MAX + 1)
+		return SNIFF_NO;
 	line = span_cut(line, 4, line.len);
 	return span_has_nocase(line, SPAN("SMTP")) || span_has_nocase(line, SPAN("LMTP"))
 		       ? SNIFF_YES
