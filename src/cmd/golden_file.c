@@ -123,8 +123,6 @@ static void doubt_damage(const char *name, const struct reader *reader, struct g
 	if (damage->places)
 		gather_doubt(gather, "%s is damaged: %lu bytes from %lu on cannot be read", name,
 			     damage->bytes, damage->offset);
-	if (damage->no_end)
-		gather_doubt(gather, "%s has no end: iotrace was ended by force", name);
 	if (damage->missing)
 		gather_doubt(gather, "the next part, %s, cannot be read", damage->missing);
 	if (reader_cut(reader))
