@@ -229,45 +229,45 @@ static bool is_text(struct span bytes)
 	return utf8_valid(bytes.data, bytes.len);
 }
 
-static void add_readable(struct writer *writer, struct span bytes, struct span type)
+static void add_readable(struct writer *writer, struct span bytes, enum secret_form form)
 {
-	enum secret_form form = secret_form_of(type);
-
 	if (form == SECRET_QUERY)
 		add_form(writer, bytes);
 	else if (!body_add_json(writer, bytes))
 		add_text(writer, bytes, form);
 }
 
-static void add_content(struct writer *writer, struct span bytes, struct span type)
+static void add_content(struct writer *writer, struct span bytes, enum secret_form form)
 {
 	struct buf sum = { 0 };
 
 	/* Parts of any kind, but their boundaries are text. */
-	if (!is_text(bytes) && !span_starts_nocase(type, SPAN("multipart/"))) {
+	if (!is_text(bytes) && form != SECRET_MULTIPART) {
 		add_binary(writer, bytes);
 		return;
 	}
 	if (bytes.len <= BODY_SHOWN && is_text(bytes)) {
-		add_readable(writer, bytes, type);
+		add_readable(writer, bytes, form);
 		return;
 	}
 	/* Who proposes rules wants the names in it. */
 	if (writer->explain && body_add_json(writer, bytes))
 		return;
 	writer->sum = &sum;
-	add_readable(writer, bytes, type);
+	add_readable(writer, bytes, form);
 	writer->sum = NULL;
 	add_hash(writer, span_of(sum.data, sum.len), " of lines");
 	buf_done(&sum);
 }
 
-void body_add(struct writer *writer, const struct body *body, struct span content_type)
+void body_add(struct writer *writer, const struct message *message, struct span content_type)
 {
+	const struct body *body = &message->body;
 	struct span bytes = span_of(body->kept.data, body->kept.len);
 
 	if (bytes.len)
-		add_content(writer, bytes, content_type);
+		add_content(writer, bytes,
+			    secret_form_of(content_type, message->kind != MESSAGE_DATA));
 	if (body->cut || body->why) {
 		struct buf *out = writer_begin(writer);
 

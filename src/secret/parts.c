@@ -1,5 +1,6 @@
 #include "secret/parts.h"
 
+#include "secret/line.h"
 #include "secret/name.h"
 #include "secret/sql.h"
 
@@ -8,8 +9,10 @@
 /* A longer name is none. */
 #define NAME_MAX_LEN 256U
 
-enum secret_form secret_form_of(struct span content_type)
+enum secret_form secret_form_of(struct span content_type, bool decoded)
 {
+	if (!decoded)
+		return SECRET_DATA;
 	if (span_starts_nocase(content_type, SPAN("application/x-www-form-urlencoded")))
 		return SECRET_QUERY;
 	return span_starts_nocase(content_type, SPAN("multipart/")) ? SECRET_MULTIPART
@@ -207,11 +210,24 @@ static void note_sign(struct secret_parts *parts, uint8_t c)
 	parts->named &= is_of(" \t\r\n", c);
 }
 
+/* The password of a command, where a line begins with one. */
+static bool next_command(struct secret_parts *parts, struct secret_part *ret_part)
+{
+	struct span rest = parts->rest, secret = secret_line(span_split(&rest, '\n'));
+
+	return secret.len &&
+	       found(parts, (size_t)(secret.data - parts->rest.data), secret.len, ret_part);
+}
+
 static bool next_member(struct secret_parts *parts, struct secret_part *ret_part)
 {
 	while (parts->rest.len) {
 		uint8_t c = parts->rest.data[0];
+		bool begins = !parts->in_line;
 
+		parts->in_line = c != '\n';
+		if (parts->form == SECRET_DATA && begins && next_command(parts, ret_part))
+			return true;
 		if ((parts->named || parts->inside) && is_of("-0123456789", c))
 			return next_number(parts, ret_part);
 		skip(parts, 1);
@@ -270,9 +286,9 @@ static bool next_field(struct secret_parts *parts, struct secret_part *ret_part)
 typedef bool next_fn(struct secret_parts *parts, struct secret_part *ret_part);
 
 static next_fn *const next_of[] = {
-	[SECRET_QUERY] = next_parameter, [SECRET_URL] = next_parameter,
-	[SECRET_JSON] = next_member,     [SECRET_MULTIPART] = next_field,
-	[SECRET_LOGIN] = next_login,     [SECRET_SQL] = secret_sql_next,
+	[SECRET_QUERY] = next_parameter, [SECRET_URL] = next_parameter, [SECRET_JSON] = next_member,
+	[SECRET_MULTIPART] = next_field, [SECRET_LOGIN] = next_login,   [SECRET_DATA] = next_member,
+	[SECRET_SQL] = secret_sql_next,
 };
 
 bool secret_parts_next(struct secret_parts *parts, struct secret_part *ret_part)

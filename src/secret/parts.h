@@ -13,11 +13,12 @@ enum secret_form {
 	SECRET_JSON,      /* JSON values among any text; all that is below a secret name */
 	SECRET_MULTIPART, /* parts that have the name of a secret */
 	SECRET_LOGIN,     /* "user:password" of URLs, anywhere in a text */
+	SECRET_DATA,      /* the same in what nobody decoded, and commands that carry passwords */
 	SECRET_SQL,       /* statements, and errors that quote them */
 };
 
-/* Of a body that can be read, by its content type: a form's, that of parts, else JSON. */
-enum secret_form secret_form_of(struct span content_type);
+/* Of a body that can be read, by its content type: a form's, that of parts, else JSON; of no protocol's, data. */
+enum secret_form secret_form_of(struct span content_type, bool decoded);
 
 struct secret_parts {
 	enum secret_form form;
@@ -25,7 +26,8 @@ struct secret_parts {
 	bool begun;
 	/* JSON: brackets that are open; how many were when a secret one was opened, 0: none is. */
 	size_t depth, inside;
-	bool named; /* the value that comes next is secret */
+	bool named;   /* the value that comes next is secret */
+	bool in_line; /* a line has begun */
 };
 
 /* One of them. `bare`: a number of JSON, without quotes around it. */

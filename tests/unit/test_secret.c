@@ -70,6 +70,13 @@ static const struct {
 	{ SECRET_JSON, "[\"requirepass\",\"X1\",\"port\",\"6379\"]", "X1 " },
 	{ SECRET_JSON, "{\"prompt_tokens\":12,\"password\":\"\"}", "" },
 
+	{ SECRET_DATA, "USER a\r\nPASS X 1\r\nLIST\r\n", "X 1 " },
+	{ SECRET_DATA, "a1 login \"a \\\" b\" \"X1\"\r\na2 LIST x\r\n", "\"X1\" " },
+	{ SECRET_DATA, "a1 AUTHENTICATE PLAIN WDE=\r\nAUTH PLAIN WDI=\r\n", "WDE= WDI= " },
+	{ SECRET_DATA, "AUTHINFO USER a\r\nauthinfo pass X1\r\n", "X1 " },
+	{ SECRET_DATA, "CONNECT {\"user\":\"a\",\"pass\":\"X1\"}\r\nPASS X2", "X1 X2 " },
+	{ SECRET_DATA, "COMPASS a\r\n PASS b\nPASS \r\na LOGIN b\r\n", "" },
+	{ SECRET_JSON, "PASS src/a.test\n", "" },
 	{ SECRET_MULTIPART,
 	  "--b\r\nContent-Disposition: form-data; name=\"password\"\r\n\r\nX\r\n1\r\n--b\r\n"
 	  "Content-Disposition: form-data; filename=\"token\"; name=file\r\n\r\nabc\r\n--b\r\n"
