@@ -171,9 +171,11 @@ static bool leads_to(const struct callsite_code *code, uint64_t start, uint64_t 
 }
 
 /* What comes behind a call: a look at its result, or the end of the function. */
-static const struct {
-	uint8_t len, bytes[4];
-} sequels[] = {
+struct sequel {
+	uint8_t len, bytes[10];
+};
+
+static const struct sequel sequels[] = {
 	{ 2, { 0x48, 0x3d } },       /* cmp $…, %rax */
 	{ 3, { 0x48, 0x85, 0xc0 } }, /* test %rax, %rax */
 	{ 3, { 0x48, 0x83, 0xf8 } }, /* cmp $…, %rax */
@@ -183,12 +185,24 @@ static const struct {
 	{ 3, { 0x89, 0x44, 0x24 } }, /* mov %eax, …(%rsp) */
 	{ 4, { 0x48, 0x89, 0x44, 0x24 } },
 	{ 1, { 0xc3 } }, /* ret */
+	{ 0 },
+}, certain[] = {
+	/* So long that data does not look so. */
+	{ 6, { 0x48, 0x3d, 0x00, 0xf0, 0xff, 0xff } }, /* cmp $-4096, %rax */
+	{ 6, { 0x48, 0x3d, 0x01, 0xf0, 0xff, 0xff } }, /* cmp $-4095, %rax */
+	/* mov %rax, 40(%rsp); mov %rdx, 48(%rsp): Go's RawSyscallNoError */
+	{ 10, { 0x48, 0x89, 0x44, 0x24, 0x28, 0x48, 0x89, 0x54, 0x24, 0x30 } },
+	{ 0 },
 };
 
-static bool has_sequel(const uint8_t *behind, size_t len)
+static bool has_sequel(const struct callsite_code *code, const struct callsite *site,
+		       const struct sequel *list)
 {
-	for (size_t i = 0; i < sizeof(sequels) / sizeof(sequels[0]); i++)
-		if (sequels[i].len <= len && !memcmp(behind, sequels[i].bytes, sequels[i].len))
+	const size_t offset = (size_t)(site->addr - code->addr) + LENGTH;
+
+	for (; list->len; list++)
+		if (list->len <= code->len - offset &&
+		    !memcmp(code->bytes + offset, list->bytes, list->len))
 			return true;
 	return false;
 }
@@ -199,6 +213,7 @@ static bool has_sequel(const uint8_t *behind, size_t len)
  */
 static bool is_agreed(const struct callsite_code *code, struct callsite *site)
 {
+	static const uint8_t mov_rax[] = { 0x48, 0xc7, 0xc0 }; /* and 32 bits */
 	const uint64_t offset = site->addr - code->addr;
 	const uint8_t *at = code->bytes + offset;
 	unsigned int agreed = 0, starts = 0;
@@ -208,12 +223,13 @@ static bool is_agreed(const struct callsite_code *code, struct callsite *site)
 		agreed += leads_to(code, site->addr - back, site->addr);
 	}
 	site->nr = -1;
-	if (offset >= 5 && at[-5] == MOV_EAX)
+	if ((offset >= 5 && at[-5] == MOV_EAX) ||
+	    (offset >= sizeof(mov_rax) + 4 &&
+	     !memcmp(at - 4 - sizeof(mov_rax), mov_rax, sizeof(mov_rax))))
 		memcpy(&site->nr, at - 4, sizeof(site->nr));
 	if (site->nr >= NUMBERS)
 		site->nr = -1;
-	return starts && agreed * 2 >= starts &&
-	       (site->nr >= 0 || has_sequel(at + LENGTH, code->len - offset - LENGTH));
+	return starts && agreed * 2 >= starts && (site->nr >= 0 || has_sequel(code, site, sequels));
 }
 
 static bool is_site(const struct callsite_code *code, const struct frames *frames,
@@ -226,7 +242,12 @@ static bool is_site(const struct callsite_code *code, const struct frames *frame
 	if (find_function(code, frames, site->addr, &begin, &end))
 		return is_in_function(code, begin, end, site);
 	/* glibc's clone leaves its function's range before the call; data between functions has no number. */
-	return is_agreed(code, site) && site->nr >= 0;
+	if (!is_agreed(code, site))
+		return false;
+	if (site->nr >= 0 || has_sequel(code, site, certain))
+		return true;
+	site->maybe = true;
+	return !site->narrow;
 }
 
 /* The next two bytes that look like one. */

@@ -13,6 +13,7 @@ struct callsite {
 	uint64_t addr;
 	int nr;      /* the number that is always called there; -1: not known */
 	bool narrow; /* int $0x80, as 32-bit programs do */
+	bool maybe;  /* where the file's table says nothing of the code, which can be data there */
 };
 
 /* A file's code in a process. */

@@ -63,15 +63,17 @@ static int write_numbers(const struct tap *tap, struct tapped *tapped)
 	return space_poke(tapped->proc, RING_CONTROL + RING_NUMBERS, numbers, sizeof(numbers));
 }
 
-static void change_site(struct going *going, uint64_t addr, bool narrow)
+static void change_site(struct going *going, uint64_t addr, const struct known_site *site)
 {
 	struct tap *tap = going->reader.tap;
 	struct tapped *tapped = going->reader.tapped;
 
 	if (map_get(&tapped->sites, addr))
 		return;
-	if (narrow)
+	if (site->narrow)
 		going->why = "there are 32-bit system calls in its code";
+	else if (site->maybe)
+		going->why = "there may be a system call in its code where no table tells";
 	else if (patch_site(tap, tapped, going->reader.task, addr))
 		going->why = "there is a system call in its code that cannot be changed";
 	tap->stats.refused += going->why != NULL;
@@ -89,7 +91,7 @@ static bool change_code(void *ctx, uint64_t start, const struct known_code *code
 	tapped->code = code;
 	tapped->code_at = start;
 	for (size_t i = 0; i < code->count && !going->why; i++)
-		change_site(going, start + code->sites[i].offset, code->sites[i].narrow);
+		change_site(going, start + code->sites[i].offset, &code->sites[i]);
 	tapped->code = NULL;
 	return !going->why;
 }

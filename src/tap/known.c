@@ -106,6 +106,7 @@ static bool note_site(void *ctx, const struct callsite *site)
 		.offset = site->addr - learning->start,
 		.rank = rank_of(site->nr < 0 ? NULL : abi_row(abi, (uint64_t)site->nr)),
 		.narrow = site->narrow,
+		.maybe = site->maybe,
 	};
 	return true;
 }

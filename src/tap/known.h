@@ -8,6 +8,7 @@ struct known_site {
 	uint64_t offset; /* from the mapping's beginning */
 	int rank;        /* the lower, the more it counts that a jump stands for it */
 	bool narrow;     /* a 32-bit call */
+	bool maybe;      /* or data */
 };
 
 /* Of a file, as it is mapped somewhere. */

@@ -10,7 +10,7 @@ import lib
 import oracle
 from attach import Attached, Client, Load, check_left, own_code, pids_of, tasks_of, tracer_of
 from lib import BUILT, HERE, PYTHON, SCALE, Proxy, expect
-from servers import (postgres_program, serve_go, serve_nginx, serve_node, serve_own, serve_postgres,
+from servers import (go_builds, postgres_program, serve_go, serve_nginx, serve_node, serve_own, serve_postgres,
                      serve_redis)
 
 CYCLES = 200 if SCALE >= 100 else 3 if lib.SANITIZED else 10
@@ -117,6 +117,15 @@ def go(test):
     expect(load.await_rounds(1000), f"at the beginning: {load.failures}")
     cycles(test, server, target, load, get("/1", "/300000", "/file/100000"))
     finish(server)
+
+
+def go_linked(test):
+    """Linked by C's linker: the tables of functions are of C's alone."""
+    for build in [path for path in go_builds() if path.endswith("-linked")]:
+        server, target = serve_own(test, False, [f"{build}/server"])
+        load = Load(target, "/100", tls=False)
+        cycles(test, server, target, load, get("/1", "/300000"))
+        finish(server)
 
 
 def node(test):
@@ -280,5 +289,5 @@ def threads(test):
 
 
 if __name__ == "__main__":
-    lib.main(nginx, redis, go, node, postgres, asyncio, stopped, storm, forks, blocks,
+    lib.main(nginx, redis, go, go_linked, node, postgres, asyncio, stopped, storm, forks, blocks,
              threads)

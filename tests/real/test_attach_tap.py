@@ -48,8 +48,8 @@ def tapped(case):
     return run
 
 
-lib.main(*map(tapped, [test_attach.nginx, test_attach.redis, test_attach.go, test_attach.node,
-                       test_attach.asyncio, test_attach.storm]),
+lib.main(*map(tapped, [test_attach.nginx, test_attach.redis, test_attach.go, test_attach.go_linked,
+                       test_attach.node, test_attach.asyncio, test_attach.storm]),
          *[named(case.__name__)(case) for case in (
              *[test_attach.postgres] * lib.LARGE, test_attach.stopped, test_attach.forks,
              test_attach.blocks, test_attach.threads)],

@@ -147,6 +147,68 @@ static void of_bytes(void **state)
 	assert_true(sites[1].narrow);
 }
 
+/* A table with one function, of 32 bytes; behind it code or data of which it says nothing. */
+struct small_table {
+	uint32_t head[2], count;
+	int32_t begin, entry;
+	uint32_t length, id;
+	int32_t entry_begin;
+	uint32_t size;
+};
+
+static bool peek_small(void *ctx, uint64_t addr, void *data, size_t len)
+{
+	memcpy(data, (const uint8_t *)ctx + (addr - AT - 4096), len);
+	return true;
+}
+
+static bool find_in(void *ctx, const struct callsite *site)
+{
+	struct callsite *sites = ctx;
+
+	for (int i = 0; i < 4; i++) {
+		if (sites[i].addr)
+			continue;
+		sites[i] = *site;
+		return true;
+	}
+	return false;
+}
+
+static void beyond_table(void **state)
+{
+	uint8_t code[300];
+	struct callsite sites[4] = { 0 };
+	struct small_table table = { .head = { 0x3b031b01 },
+				     .count = 1,
+				     .begin = -4096,
+				     .entry = offsetof(struct small_table, length),
+				     .entry_begin = -4096 - 8 - 20,
+				     .size = 32 };
+	const struct callsite_code in = { .bytes = code,
+					  .len = sizeof(code),
+					  .addr = AT,
+					  .frames = AT + 4096,
+					  .peek = peek_small,
+					  .ctx = &table };
+
+	(void)state;
+	memset(code, 0x90, sizeof(code));
+	memcpy(code + 20, "\x0f\x05\xc3", 3);
+	/* As in Go's programs that are linked with C: the number is an argument, the result a negative error. */
+	memcpy(code + 120, "\x0f\x05\x48\x3d\x01\xf0\xff\xff", 8);
+	memcpy(code + 180, "\x48\xc7\xc0\x1c\0\0\0\x0f\x05\xc3", 10);
+	memcpy(code + 280, "\x0f\x05\xc3", 3);
+	assert_true(callsite_each(&in, find_in, sites));
+	assert_int_equal(sites[0].addr, AT + 20);
+	assert_int_equal(sites[1].addr, AT + 120);
+	assert_int_equal(sites[2].addr, AT + 187);
+	assert_int_equal(sites[2].nr, 28);
+	assert_false(sites[0].maybe || sites[1].maybe || sites[2].maybe);
+	assert_int_equal(sites[3].addr, AT + 280);
+	assert_true(sites[3].maybe);
+}
+
 #define PAIRS 16
 
 /* A table that is not what it should be, alone in memory. */
@@ -202,9 +264,8 @@ static void hostile(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(of_libc),
-		cmocka_unit_test(ended),
-		cmocka_unit_test(of_bytes),
+		cmocka_unit_test(of_libc),  cmocka_unit_test(ended),
+		cmocka_unit_test(of_bytes), cmocka_unit_test(beyond_table),
 		cmocka_unit_test(hostile),
 	};
 
