@@ -267,12 +267,12 @@ static ssize_t feed_reply(struct channel *channel, enum event_dir dir, struct sp
 /*** The decoder ***/
 
 /* "*1\r\n$4\r\n": nobody else begins like that. */
-static enum sniffed sniff_command(struct span said)
+static enum sniffed sniff_array(struct span said)
 {
 	size_t at = 1;
 
 	if (said.data[0] != '*')
-		return sniff_start(said, SPAN("PING\r\n"));
+		return SNIFF_NO;
 	while (at < said.len && at < 9 && said.data[at] >= '0' && said.data[at] <= '9')
 		at++;
 	if (at == said.len)
@@ -282,11 +282,17 @@ static enum sniffed sniff_command(struct span said)
 	return sniff_start(span_cut(said, at, said.len), SPAN("\r\n$"));
 }
 
+static enum sniffed sniff_command(struct span said)
+{
+	return said.data[0] == '*' ? sniff_array(said) : sniff_start(said, SPAN("PING\r\n"));
+}
+
 static enum sniffed redis_sniff(const struct sniff *sniff, int *ret_client)
 {
 	if (sniff->datagram)
 		return SNIFF_NO;
-	return sniff_sides(sniff, sniff_command, NULL, ret_client);
+	/* NATS says PING, too, in the middle of its connections, and from both sides. */
+	return sniff_sides(sniff, sniff->fresh ? sniff_command : sniff_array, NULL, ret_client);
 }
 
 static void redis_open(struct channel *channel)
