@@ -66,6 +66,21 @@ static void free_stream(struct streams *streams, struct stream *stream)
 	free(stream);
 }
 
+/* All of its body came: curl closes then, though an empty frame is still to say that this was the end. */
+static bool is_whole(const struct message *message)
+{
+	uint64_t length;
+
+	return span_number(message_header(message, "content-length"), 10, &length) &&
+	       message->body.wire == length;
+}
+
+static void cut_open(struct message *message, const char *why)
+{
+	if (!is_whole(message))
+		message_cut(message, why);
+}
+
 /* Emits what is open of it, incomplete for that reason, and forgets it. */
 static void give_up(struct channel *channel, struct streams *streams, struct stream *stream,
 		    const char *why)
@@ -77,11 +92,11 @@ static void give_up(struct channel *channel, struct streams *streams, struct str
 	if (stream->request && stream->grpc) {
 		message_unref(stream->request);
 	} else if (stream->request) {
-		message_cut(stream->request, why);
+		cut_open(stream->request, why);
 		channel_emit(channel, stream->request);
 	}
 	if (stream->response) {
-		message_cut(stream->response, why);
+		cut_open(stream->response, why);
 		if (stream->grpc)
 			grpc_add_status(stream->response);
 		channel_emit(channel, stream->response);

@@ -88,5 +88,19 @@ def attached():
     pair.write("http2-attached", "the first two exchanges are missing: headers of theirs are unknown", 6)
 
 
+def closed():
+    pair = Pair()
+    for stream, length in (1, "6"), (3, "7"), (5, "6"):
+        pair.client.send_headers(stream, [*REQUEST, (":path", f"/{stream}")], end_stream=True)
+        pair.move()
+        pair.server.send_headers(stream, [(":status", "200"), ("content-length", length)])
+        pair.server.send_data(stream, b"answer")
+        pair.move()
+    pair.client.reset_stream(1, error_code=8)
+    pair.move()
+    pair.write("http2-closed", "a reset and an end of the connection after all of a body, and within one")
+
+
 everything()
 attached()
+closed()
