@@ -21,6 +21,31 @@ static void note_refused(struct probes *probes, struct task *task, const struct 
 	probes->ops->note(probes->ctx, task, text);
 }
 
+/* A file's executable mapping, of those of its process, and where the file's addresses begin in it. */
+struct mapped {
+	const struct maps *maps;
+	const struct mapping *mapping;
+	uint64_t bias;
+};
+
+/* Programs map parts of their code again, elsewhere: around a part is memory of others. */
+static bool holds(const struct mapped *in, uint64_t addr)
+{
+	const struct mapping *at = maps_find(in->maps, addr), *mapping = in->mapping;
+
+	return at && at->inode == mapping->inode && at->device == mapping->device &&
+	       at->flags[2] == 'x' && at->start - at->offset == mapping->start - mapping->offset;
+}
+
+static bool holds_all(const struct mapped *in, const struct site *site)
+{
+	bool all = holds(in, in->bias + site->addr);
+
+	for (size_t i = 0; i < site->ret_count && all; i++)
+		all = holds(in, in->bias + site->rets[i]);
+	return all;
+}
+
 /* 0, or what brk_plant says. The returns first: an entry without them would be half a call. */
 static int plant(struct probes *probes, struct task *task, const struct site *site, uint64_t bias)
 {
@@ -41,18 +66,21 @@ static int plant(struct probes *probes, struct task *task, const struct site *si
 
 /* True if nothing is left to be done in this mapping. */
 static bool plant_module(struct probes *probes, struct task *task, const struct module *module,
-			 uint64_t bias)
+			 const struct mapped *in)
 {
 	struct probed *probed = probed_of(probes, task->proc);
+	const uint64_t bias = in->bias;
 	bool may_call = task->at != TASK_AT_OTHER, complete = true;
 	int error;
 
-	/* What lets it survive a SIGKILL of iotrace comes with that. */
-	if (task->proc->attached && may_call)
-		brk_reserve(probes->tracer, task, bias + module->sites[0].addr);
 	for (size_t i = 0; i < module->count; i++) {
 		const struct site *site = &module->sites[i];
 
+		if (!holds_all(in, site))
+			continue;
+		/* What lets it survive a SIGKILL of iotrace comes with that. */
+		if (task->proc->attached && may_call)
+			brk_reserve(probes->tracer, task, bias + site->addr);
 		if (site->row->abi == ABI_GO) {
 			probed->has_go = true;
 			probed->go_registers = site->go_registers;
@@ -138,13 +166,14 @@ static void *mapped_as(const struct mapping *mapping, bool has_sites)
 	return (void *)(uintptr_t)(mapping->inode << 1 | has_sites);
 }
 
-static void scan_mapping(struct probes *probes, struct task *task, const struct mapping *mapping)
+static void scan_mapping(struct probes *probes, struct task *task, const struct maps *maps,
+			 const struct mapping *mapping)
 {
 	struct probed *probed = probed_of(probes, task->proc);
 	struct module *module;
 	char path[4200];
+	struct mapped in = { maps, mapping, 0 };
 	struct stat st;
-	uint64_t bias;
 
 	/* What was planted there can be gone: the file was unmapped, and mapped again. */
 	if (map_get(&probed->mapped, mapping->start) == mapped_as(mapping, false))
@@ -156,7 +185,7 @@ static void scan_mapping(struct probes *probes, struct task *task, const struct 
 					       module->path, module->unprobed);
 	}
 	if (module && module->count && find_file(task, mapping, path, sizeof(path), &st) &&
-	    find_bias(path, mapping, &bias) && !plant_module(probes, task, module, bias))
+	    find_bias(path, mapping, &in.bias) && !plant_module(probes, task, module, &in))
 		return;
 	map_put(&probed->mapped, mapping->start, mapped_as(mapping, module && module->count));
 }
@@ -170,6 +199,6 @@ void probes_scan(struct probes *probes, struct task *task)
 	for (size_t i = 0; i < maps.count; i++)
 		if (maps.items[i].flags[2] == 'x' && maps.items[i].inode &&
 		    *maps.items[i].path == '/')
-			scan_mapping(probes, task, &maps.items[i]);
+			scan_mapping(probes, task, &maps, &maps.items[i]);
 	maps_done(&maps);
 }

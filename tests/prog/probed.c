@@ -4,12 +4,14 @@
 #include "expect.h"
 
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <ucontext.h>
@@ -255,6 +257,41 @@ static void libraries(void)
 	unlink(path);
 }
 
+/* -- code that is mapped twice, in part */
+
+/* So that there are pages without what is probed. */
+__attribute__((used, aligned(4096))) static void far_off(void)
+{
+}
+
+static void parts(void)
+{
+	char line[512];
+	unsigned long from = 0, to = 0, offset;
+	FILE *maps = fopen("/proc/self/maps", "re");
+	int file = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	uint8_t *room;
+	size_t page;
+
+	check(maps && file >= 0);
+	do
+		check(fgets(line, sizeof(line), maps));
+	while (sscanf(line, "%lx-%lx r-xp %lx", &from, &to, &offset) != 3 ||
+	       (uintptr_t)probed - from >= to - from);
+	fclose(maps);
+	page = ((uintptr_t)far_off - from) & ~0xfffUL;
+	check(page < to - from && page != (((uintptr_t)probed - from) & ~0xfffUL));
+	room = mmap(NULL, to - from, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	check(room != MAP_FAILED);
+	memset(room, 0x55, to - from);
+	check(mmap(room + page, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_FIXED, file,
+		   (off_t)(offset + page)) == room + page);
+	call_wanted("where it was");
+	for (size_t i = 0; i < to - from; i++)
+		check(i - page < 4096 || room[i] == 0x55);
+	close(file);
+}
+
 /* -- the program's own use of the signal */
 
 static volatile sig_atomic_t traps;
@@ -318,6 +355,7 @@ static const struct {
 	{ "vforks", vforks, ROW("probed") },
 	{ "executed", executed, NULL },
 	{ "libraries", libraries, ROW("late_probed") },
+	{ "parts", parts, ROW("probed") },
 	{ "handled", traps_handled, ROW("probed") },
 	{ "ignored", traps_ignored, ROW("probed") },
 	{ "blocked", traps_blocked, ROW("probed") },
