@@ -9,12 +9,14 @@
 #include "base/own.h"
 #include "capture/state.h"
 
+#include <limits.h>
 #include <linux/sockios.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 /* States of net/tcp_states.h; netinet/tcp.h has them, but it does not go with linux/tcp.h. */
@@ -46,6 +48,36 @@ static bool read_info(int fd, struct tcp_info *ret_info)
 	       len >= offsetof(struct tcp_info, tcpi_bytes_received) + sizeof(uint64_t);
 }
 
+/* Kernel TLS would begin to decrypt when it is looked into. */
+static bool is_layered(int fd)
+{
+	char name[16];
+	socklen_t len = sizeof(name);
+
+	return !getsockopt(fd, IPPROTO_TCP, TCP_ULP, name, &len) && len;
+}
+
+/*
+ * SIOCINQ ends in front of an urgent byte: neither that, nor what is behind it, counts. Nothing is taken
+ * by looking. Behind is only seen from the urgent byte; one that was passed over leaves no trace.
+ */
+static uint64_t urgent_unread(int fd, int unread)
+{
+	int at_mark = 0;
+	ssize_t behind = 0;
+	char byte;
+
+	if (!unread && (ioctl(fd, SIOCATMARK, &at_mark) || !at_mark))
+		return 0;
+	if (is_layered(fd))
+		return 0;
+	/* The length alone: TCP copies nothing then. */
+	if (at_mark)
+		behind = recv(fd, NULL, INT_MAX, MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT);
+	return (behind > 0 ? (uint64_t)behind : 0) +
+	       (recv(fd, &byte, 1, MSG_OOB | MSG_PEEK | MSG_DONTWAIT) == 1);
+}
+
 /*
  * The kernel reads the state before it locks the socket and counts: a FIN may come between. States
  * only go forward, so one that is the same before and after was so when the bytes were counted.
@@ -55,18 +87,21 @@ static bool read_counts(int fd, struct audit_counts *ret_counts)
 	struct tcp_info info, after;
 	int unread, unsent;
 	unsigned int state;
+	uint64_t urgent;
 
 	if (!read_info(fd, &after))
 		return false;
 	do {
 		info = after;
-		if (ioctl(fd, SIOCINQ, &unread) || ioctl(fd, SIOCOUTQ, &unsent) ||
-		    !read_info(fd, &after))
+		if (ioctl(fd, SIOCINQ, &unread) || ioctl(fd, SIOCOUTQ, &unsent))
+			return false;
+		urgent = urgent_unread(fd, unread);
+		if (!read_info(fd, &after))
 			return false;
 	} while (after.tcpi_state != info.tcpi_state);
 	state = info.tcpi_state;
 	ret_counts->bytes[DIR_IN] = info.tcpi_bytes_received - (uint64_t)(unsigned int)unread -
-				    IN_STATE(state, FIN_RECEIVED);
+				    urgent - IN_STATE(state, FIN_RECEIVED);
 	ret_counts->bytes[DIR_OUT] =
 		info.tcpi_bytes_acked + (uint64_t)(unsigned int)unsent - IN_STATE(state, FIN_SENT);
 	/* Whether a socket that we find has sent a SYN is not known; this does not count one. */

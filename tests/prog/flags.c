@@ -49,6 +49,58 @@ static void urgent(void)
 	want_error(&to, fds[1], "recvfrom", "EINVAL", "'flags':['oob']");
 }
 
+/* What a program has not read when it closes is no loss, urgent or behind that. */
+static void left_urgent(void)
+{
+	static const struct {
+		int len;
+		bool urgent;
+		const char *behind, *from, *to;
+	} reads[] = { { 0, false, "", "left all, out", "left all, in" },
+		      { 2, false, "", "left one, out", "left one, in" },
+		      { 2, false, "de", "left three, out", "left three, in" },
+		      { 2, true, "de", "left two, out", "left two, in" } };
+	struct conn from, to;
+	int fds[2];
+
+	for (size_t i = 0; i < sizeof(reads) / sizeof(reads[0]); i++) {
+		tcp_pair(AF_INET, fds);
+		from = conn_of(reads[i].from, fds[0]);
+		to = conn_of(reads[i].to, fds[1]);
+		check(send(fds[0], &"abc"[2 - reads[i].len], 1 + (size_t)reads[i].len, MSG_OOB) ==
+		      1 + reads[i].len);
+		want_data(&from, fds[0], "sendto", &"abc"[2 - reads[i].len],
+			  1 + (size_t)reads[i].len, "'flags':['oob']");
+		if (*reads[i].behind) {
+			check(send(fds[0], reads[i].behind, 2, 0) == 2);
+			want_data(&from, fds[0], "sendto", reads[i].behind, 2, "");
+		}
+		if (reads[i].len) {
+			check(recv(fds[1], got, 10, 0) == 2);
+			want_data(&to, fds[1], "recvfrom", "ab", 2, "");
+		}
+		if (reads[i].urgent) {
+			check(recv(fds[1], got, 10, MSG_OOB) == 1);
+			want_data(&to, fds[1], "recvfrom", "c", 1, "'flags':['oob']");
+		}
+		close(fds[1]);
+		close(fds[0]);
+	}
+}
+
+static void left_in_front(void)
+{
+	struct conn from;
+	int fds[2];
+
+	tcp_pair(AF_INET, fds);
+	from = conn_of("left in front", fds[0]);
+	check(send(fds[0], "abc", 3, MSG_OOB) == 3);
+	want_data(&from, fds[0], "sendto", "abc", 3, "'flags':['oob']");
+	close(fds[1]);
+	close(fds[0]);
+}
+
 /* 0 bytes are an end only where some were asked for. */
 static void end_of_stream(void)
 {
@@ -161,6 +213,8 @@ int main(void)
 	settings("'stderr':'discarded'");
 	peek();
 	urgent();
+	left_urgent();
+	left_in_front();
 	end_of_stream();
 	cut();
 	discarded();
