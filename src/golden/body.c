@@ -260,14 +260,13 @@ static void add_content(struct writer *writer, struct span bytes, enum secret_fo
 	buf_done(&sum);
 }
 
-void body_add(struct writer *writer, const struct message *message, struct span content_type)
+void body_add(struct writer *writer, const struct message *message)
 {
 	const struct body *body = &message->body;
 	struct span bytes = span_of(body->kept.data, body->kept.len);
 
 	if (bytes.len)
-		add_content(writer, bytes,
-			    secret_form_of(content_type, message->kind != MESSAGE_DATA));
+		add_content(writer, bytes, secret_form_of(message));
 	if (body->cut || body->why) {
 		struct buf *out = writer_begin(writer);
 

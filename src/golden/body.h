@@ -34,7 +34,7 @@ void writer_add(struct writer *writer, const char *text);
 void writer_add_parts(struct writer *writer, struct buf *out, enum secret_form form,
 		      struct span text);
 
-void body_add(struct writer *writer, const struct message *message, struct span content_type);
+void body_add(struct writer *writer, const struct message *message);
 
 /* "a=1&b=2": each parameter as the rules say, with `&` between them. */
 void body_add_query(struct writer *writer, struct buf *out, struct span query);

@@ -147,7 +147,7 @@ static void add_full(struct writer *writer, const struct message *message)
 	render_headers(writer, message, ATTR_HEADER, "");
 	/* Of a protobuf message the text says it all. */
 	if (message->body.present && !message_attr(message, ATTR_PROTOBUF))
-		body_add(writer, message, type);
+		body_add(writer, message);
 	render_headers(writer, message, ATTR_TRAILER, "trailer ");
 	scan_forget(writer->scan, literal);
 	if (message->flags & MESSAGE_CUT)

@@ -9,9 +9,11 @@
 /* A longer name is none. */
 #define NAME_MAX_LEN 256U
 
-enum secret_form secret_form_of(struct span content_type, bool decoded)
+enum secret_form secret_form_of(const struct message *message)
 {
-	if (!decoded)
+	struct span content_type = message_header(message, "content-type");
+
+	if (message->kind == MESSAGE_DATA)
 		return SECRET_DATA;
 	if (span_starts_nocase(content_type, SPAN("application/x-www-form-urlencoded")))
 		return SECRET_QUERY;

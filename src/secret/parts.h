@@ -5,7 +5,7 @@
 #ifndef SECRET_PARTS_H
 #define SECRET_PARTS_H
 
-#include "base/span.h"
+#include "event/message.h"
 
 enum secret_form {
 	SECRET_QUERY,     /* "a=1&token=…", also of a form; in its values URLs */
@@ -17,8 +17,8 @@ enum secret_form {
 	SECRET_SQL,       /* statements, and errors that quote them */
 };
 
-/* Of a body that can be read, by its content type: a form's, that of parts, else JSON; of no protocol's, data. */
-enum secret_form secret_form_of(struct span content_type, bool decoded);
+/* Of the message's body: data where nobody decoded it, else by its content type a form's, that of parts or JSON. */
+enum secret_form secret_form_of(const struct message *message);
 
 struct secret_parts {
 	enum secret_form form;

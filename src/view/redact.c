@@ -194,8 +194,7 @@ static void clean_attrs(struct redact *redact, struct message *message, size_t a
 
 static void clean_body(struct redact *redact, struct message *message)
 {
-	enum secret_form form = secret_form_of(message_header(message, "content-type"),
-					       message->kind != MESSAGE_DATA);
+	enum secret_form form = secret_form_of(message);
 	struct body *body = &message->body;
 	struct buf out = { 0 };
 
