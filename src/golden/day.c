@@ -72,6 +72,11 @@ static size_t read_name(struct span text, const char *const *names, int count, i
 	return 0;
 }
 
+size_t day_month(struct span text, int *ret_month)
+{
+	return read_name(text, months, 12, ret_month);
+}
+
 static size_t read_part(char part, struct span text, struct date *date)
 {
 	int64_t number = 0;
@@ -82,7 +87,7 @@ static size_t read_part(char part, struct span text, struct date *date)
 	case 'Y':
 		return read_number(text, 4, 4, &date->year);
 	case 'B':
-		return read_name(text, months, 12, &date->month);
+		return day_month(text, &date->month);
 	case 'W':
 		return read_name(text, weekdays, 7, &weekday);
 	case 'M':

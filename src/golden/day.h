@@ -18,6 +18,9 @@ struct days {
  */
 struct days days_of(uint64_t first, uint64_t last);
 
+/* The name of a month that the text begins with, whole or three letters of it; 0: there is none. */
+size_t day_month(struct span text, int *ret_month);
+
 /* True where a date, or the name of a day before it, can begin with that byte. */
 bool day_may_begin(uint8_t c);
 

@@ -1,5 +1,7 @@
 #include "golden/pattern.h"
 
+#include "golden/day.h"
+
 #include <string.h>
 
 static bool is_digit(uint8_t c)
@@ -104,7 +106,7 @@ static size_t zone(struct span text, size_t at)
 	return follow(rest, "0000") ? at + 5 : follow(rest, "00") ? at + 3 : at;
 }
 
-/* The first form that the text follows, to where a word ends; 0: none. */
+/* Of the first form that the text follows; 0: it follows none. */
 static size_t follow_any(struct span text, const char *const *forms)
 {
 	size_t len = 0;
@@ -179,13 +181,12 @@ static size_t match_log_time(struct span text, size_t *ret_keep)
 /* syslog's "Jan  2 03:04:05". */
 static size_t match_syslog_time(struct span text, size_t *ret_keep)
 {
-	static const char *const months[] = { "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul",
-					      "Aug", "Sep", "Oct", "Nov", "Dec", NULL };
 	static const char *const forms[] = { "aaa 00 00:00:00", "aaa  0 00:00:00", NULL };
 	size_t len = follow_any(text, forms);
+	int month;
 
 	(void)ret_keep;
-	return len && follow_any(text, months) && ends_at(text, len) ? len : 0;
+	return len && day_month(text, &month) && ends_at(text, len) ? len : 0;
 }
 
 /* 2015 to 2039: other numbers of so many digits are numbers. */
