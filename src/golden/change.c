@@ -77,6 +77,26 @@ static void drop_line(struct comparer *comparer, const struct block_line *line, 
 	mark_case(comparer, comparer_case(comparer, line->unit), kind);
 }
 
+/* Two lines that look alike, with other values. */
+static bool is_other(struct comparer *comparer, const struct pair *pair, size_t golden, size_t run)
+{
+	return !comparer_bind(comparer, pair->golden->lines[golden].text,
+			      pair->run->lines[run].text, false);
+}
+
+/* The run's lines from *next up to `until`, behind that line of the golden. */
+static void add_lines(struct comparer *comparer, const struct aligned_section *section,
+		      const struct block *run, size_t *next, size_t until, uint32_t after)
+{
+	for (; *next < until; ++*next) {
+		const struct block_line *added = &run->lines[*next];
+		size_t of = new_case(comparer, section, added->unit);
+
+		mark_case(comparer, of, CASE_CHANGED);
+		add_line(comparer, after, indent_of(added), added->text, of);
+	}
+}
+
 /* The lines of a pair that differ, in place. */
 static void change_pair(struct comparer *comparer, const struct aligned_section *section,
 			const struct pair *pair)
@@ -89,40 +109,23 @@ static void change_pair(struct comparer *comparer, const struct aligned_section 
 
 	comparer_keep(golden, run, kept);
 	match_units(comparer, pair, kept, stays);
-	for (size_t i = 0; i <= golden->count; i++) {
+	for (size_t i = 0; i < golden->count; i++) {
 		const struct block_line *line = &golden->lines[i];
-		size_t until = i == golden->count ? run->count : kept[i];
-		bool same = i < golden->count && kept[i] != DIFF_NONE &&
-			    comparer_bind(comparer, line->text, run->lines[kept[i]].text, false);
 
-		title = i < golden->count && line->title ? i : title;
-		if (i < golden->count && kept[i] == DIFF_NONE) {
+		title = line->title ? i : title;
+		if (kept[i] == DIFF_NONE) {
 			drop_line(comparer, line, stays[title] ? CASE_CHANGED : CASE_GONE);
-			after = line->number;
-			continue;
+		} else {
+			add_lines(comparer, section, run, &next, kept[i], after);
+			if (is_other(comparer, pair, i, kept[i])) {
+				add_lines(comparer, section, run, &next, kept[i] + 1, line->number);
+				drop_line(comparer, line, CASE_CHANGED);
+			}
+			next = kept[i] + 1;
 		}
-		for (; next < until + (i < golden->count && !same); next++) {
-			const struct block_line *added = &run->lines[next];
-			size_t of = new_case(comparer, section, added->unit);
-
-			mark_case(comparer, of, CASE_CHANGED);
-			add_line(comparer, next < until ? after : line->number, indent_of(added),
-				 added->text, of);
-		}
-		if (i == golden->count)
-			break;
-		if (!same)
-			drop_line(comparer, line, CASE_CHANGED);
-		next = kept[i] + 1;
 		after = line->number;
 	}
-}
-
-/* Two lines that look alike, with other values. */
-static bool is_other(struct comparer *comparer, const struct pair *pair, size_t golden, size_t run)
-{
-	return !comparer_bind(comparer, pair->golden->lines[golden].text,
-			      pair->run->lines[run].text, false);
+	add_lines(comparer, section, run, &next, run->count, after);
 }
 
 static char *line_text(const struct comparer *comparer, const struct block_line *line)
