@@ -3,6 +3,7 @@
  * read again and is the same as the run, however its bytes are cut; what is proposed for the difference
  * are rules.
  */
+#include "../unit/piece.h"
 #include "../unit/runs.h"
 #include "base/own.h"
 #include "fuzz.h"
@@ -19,46 +20,32 @@ struct script {
 	bool udp;
 };
 
-/* The form of recorded_fuzz(): two bytes before each piece, for direction, kind and length. */
-static void parse(struct script *script, const uint8_t *data, size_t len)
+static void parse(struct script *script, struct span text)
 {
+	struct piece piece;
 	size_t turn = 0;
 
-	for (size_t at = 0; at + 2 <= len;) {
-		size_t n = (size_t)(data[at] >> 5) << 8 | data[at + 1];
-		bool skip = (data[at] >> 1 & 15) >= 14;
-
-		if (!skip && (data[at] & 1) != (turn & 1))
-			turn++;
+	while (piece_next(&text, &piece)) {
+		if (piece.kind >= PIECE_END)
+			continue;
+		turn += piece.in != (turn & 1);
 		if (turn == SAID_MAX)
 			return;
-		at += 2;
-		if (skip)
-			continue;
-		n = n < len - at ? n : len - at;
-		buf_add(&script->said[turn], data + at, n);
-		at += n;
+		buf_add(&script->said[turn], piece.bytes.data, piece.bytes.len);
 	}
 }
 
-static void fill(struct run *run, const struct script *script, size_t chunk)
+static struct model *model_of(const struct script *script, size_t chunk, struct rules *rules)
 {
-	*run = (struct run){ .explain = true, .doubtful = true };
-	run->conns[0].udp = script->udp;
-	run->conns[0].chunk = script->udp ? 0 : chunk;
+	struct run run = { .explain = true, .doubtful = true };
+
+	run.conns[0].udp = script->udp;
+	run.conns[0].chunk = script->udp ? 0 : chunk;
 	for (size_t i = 0; i < SAID_MAX; i++) {
-		run->conns[0].said[i] = script->said[i].len ? script->said[i].data : "";
-		run->conns[0].lens[i] = script->said[i].len;
+		run.conns[0].said[i] = script->said[i].len ? script->said[i].data : "";
+		run.conns[0].lens[i] = script->said[i].len;
 	}
-}
-
-static struct model *model_of(const struct script *script, size_t chunk, const char *text,
-			      struct rules *rules)
-{
-	struct run run;
-
-	fill(&run, script, chunk);
-	return run_model(&run, text, LEVEL_FULL, rules);
+	return run_model(&run, "", LEVEL_FULL, rules);
 }
 
 static _Noreturn void fail(const char *what, const struct buf *one, const struct buf *other)
@@ -102,7 +89,7 @@ static void check_golden(const struct script *script)
 
 	for (size_t i = 0; i < sizeof(chunks) / sizeof(*chunks); i++) {
 		struct rules rules = { 0 };
-		struct model *model = model_of(script, chunks[i], "", &rules);
+		struct model *model = model_of(script, chunks[i], &rules);
 
 		text.len = 0;
 		golden_write(i ? &text : &first, model);
@@ -120,8 +107,7 @@ static void check_golden(const struct script *script)
 static void check_learn(const struct script *one, const struct script *other)
 {
 	struct rules rules[2] = { 0 }, again = { 0 };
-	struct model *models[2] = { model_of(one, 0, "", &rules[0]),
-				    model_of(other, 0, "", &rules[1]) };
+	struct model *models[2] = { model_of(one, 0, &rules[0]), model_of(other, 0, &rules[1]) };
 	struct rules_error error;
 	struct learned learned;
 	struct buf text = { 0 };
@@ -162,8 +148,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!size)
 		return 0;
 	script.udp = changed.udp = data[0] & 4;
-	parse(&script, data + 1, size - 1);
-	parse(&changed, data + 1, size - 1);
+	parse(&script, span_of(data + 1, size - 1));
+	parse(&changed, span_of(data + 1, size - 1));
 	change(&changed, 1 + (data[0] >> 4));
 	check_golden(&script);
 	check_learn(&script, &changed);

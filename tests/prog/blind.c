@@ -1,6 +1,7 @@
 /*
- * TLS by a library that iotrace cannot look into: a note when it is used, and at the connection's end a loss of all that
- * was moved. blind_library stands for the library; that of the records is enough which tells TLS.
+ * TLS by a library that iotrace cannot look into: a note when it is used, and at the connection's end a
+ * loss of all that was moved. blind_library stands for the library; that of the records is enough which
+ * tells TLS.
  */
 #include "expect.h"
 

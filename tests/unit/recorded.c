@@ -1,5 +1,7 @@
 #include "recorded.h"
 
+#include "piece.h"
+
 #include "base/addr.h"
 #include "base/own.h"
 #include "sink/message_json.h"
@@ -301,33 +303,28 @@ char *recorded_decode_all(const struct recorded *recorded, const struct decode_o
 	return expected;
 }
 
-/* Two bytes before each piece: direction, kind, length. */
-static void parse_script(struct recorded *recorded, const uint8_t *data, size_t len)
+static void parse_script(struct recorded *recorded, struct span script)
 {
+	struct piece piece;
 	uint64_t seq = 0;
 
-	for (size_t at = 0; at + 2 <= len;) {
-		enum event_dir dir = data[at] & 1 ? DIR_IN : DIR_OUT;
-		unsigned int kind = data[at] >> 1 & 15;
-		size_t n = (size_t)(data[at] >> 5) << 8 | data[at + 1];
+	while (piece_next(&script, &piece)) {
+		enum event_dir dir = piece.in ? DIR_IN : DIR_OUT;
 		struct step *step;
 
-		at += 2;
-		if (kind == 15) {
-			add_step(recorded, STEP_GAP, dir)->len = n;
+		if (piece.kind == PIECE_GAP) {
+			add_step(recorded, STEP_GAP, dir)->len = piece.len;
 			continue;
 		}
-		if (kind == 14) {
+		if (piece.kind == PIECE_END) {
 			add_step(recorded, STEP_END, dir);
 			continue;
 		}
-		n = n < len - at ? n : len - at;
 		step = add_step(recorded, STEP_BYTES, dir);
-		step->layer = kind == 13 ? LAYER_PLAIN : LAYER_WIRE;
+		step->layer = piece.kind == PIECE_PLAIN ? LAYER_PLAIN : LAYER_WIRE;
 		step->seq = ++seq;
 		step->time = seq * 1000;
-		buf_add(&step->bytes, data + at, n);
-		at += n;
+		buf_add(&step->bytes, piece.bytes.data, piece.bytes.len);
 	}
 }
 
@@ -351,7 +348,7 @@ int recorded_fuzz(const uint8_t *data, size_t len, const char *protocol)
 	addr_parse(&recorded.local, "127.0.0.1:5", 11);
 	/* With another port the protocol is to be recognised. */
 	addr_parse(&recorded.remote, data[0] & 8 ? "127.0.0.1:2" : "127.0.0.1:1", 11);
-	parse_script(&recorded, data + 1, len - 1);
+	parse_script(&recorded, span_of(data + 1, len - 1));
 	owned = own_alloc(sizeof(*owned));
 	*owned = recorded;
 	whole = recorded_decode(owned, CUT_NOT, 0, &options);

@@ -116,13 +116,12 @@ static bool note(void *ctx, const struct callsite *site)
 
 #define AT 0x1000
 
-static size_t find(const uint8_t *bytes, size_t len, struct callsite sites[4])
+static size_t find(const struct callsite_code *code, struct callsite sites[4])
 {
-	const struct callsite_code code = { .bytes = bytes, .len = len, .addr = AT, .peek = peek };
 	struct callsite *next = sites;
 
 	memset(sites, 0, 4 * sizeof(*sites));
-	assert_true(callsite_each(&code, note, &next));
+	assert_true(callsite_each(code, note, &next));
 	return (size_t)(next - sites);
 }
 
@@ -132,6 +131,9 @@ static void of_bytes(void **state)
 	/* nop; mov $41, %eax; syscall; ret; … mov $0x050f, %eax; ret; … int $0x80; ret */
 	uint8_t code[200];
 	struct callsite sites[4];
+	const struct callsite_code in = {
+		.bytes = code, .len = sizeof(code), .addr = AT, .peek = peek
+	};
 
 	(void)state;
 	memset(code, 0x90, sizeof(code));
@@ -140,7 +142,7 @@ static void of_bytes(void **state)
 	memcpy(code + 170, "\xcd\x80\xc3", 3);
 	/* Half of the way from anywhere, but nothing comes behind. */
 	memcpy(code + 190, "\x0f\x05\x90", 3);
-	assert_int_equal(find(code, sizeof(code), sites), 2);
+	assert_int_equal(find(&in, sites), 2);
 	assert_int_equal(sites[0].addr, AT + 65);
 	assert_int_equal(sites[0].nr, 41);
 	assert_int_equal(sites[1].addr, AT + 170);
@@ -162,23 +164,10 @@ static bool peek_small(void *ctx, uint64_t addr, void *data, size_t len)
 	return true;
 }
 
-static bool find_in(void *ctx, const struct callsite *site)
-{
-	struct callsite *sites = ctx;
-
-	for (int i = 0; i < 4; i++) {
-		if (sites[i].addr)
-			continue;
-		sites[i] = *site;
-		return true;
-	}
-	return false;
-}
-
 static void beyond_table(void **state)
 {
 	uint8_t code[300];
-	struct callsite sites[4] = { 0 };
+	struct callsite sites[4];
 	struct small_table table = { .head = { 0x3b031b01 },
 				     .count = 1,
 				     .begin = -4096,
@@ -199,7 +188,7 @@ static void beyond_table(void **state)
 	memcpy(code + 120, "\x0f\x05\x48\x3d\x01\xf0\xff\xff", 8);
 	memcpy(code + 180, "\x48\xc7\xc0\x1c\0\0\0\x0f\x05\xc3", 10);
 	memcpy(code + 280, "\x0f\x05\xc3", 3);
-	assert_true(callsite_each(&in, find_in, sites));
+	assert_int_equal(find(&in, sites), 4);
 	assert_int_equal(sites[0].addr, AT + 20);
 	assert_int_equal(sites[1].addr, AT + 120);
 	assert_int_equal(sites[2].addr, AT + 187);
