@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/own.h"
 #include "base/proc.h"
+#include "tracer/catcher.h"
 #include "tracer/engine.h"
 #include "tracer/guard.h"
 #include "tracer/mem.h"
@@ -62,6 +63,7 @@ int first_stop(struct tracer *tracer, struct task *task, int status)
 		wait_push(tracer, task->tid, status);
 		return 0;
 	}
+	catcher_follow(task);
 	task->at = TASK_AT_EXIT;
 	widen_now(tracer, task);
 	task->at = TASK_AT_OTHER;

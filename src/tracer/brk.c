@@ -426,7 +426,6 @@ bool brk_handle(struct tracer *tracer, struct task *task)
 	struct brk *brk;
 	uint64_t addr;
 
-	(void)tracer;
 	if (!task->proc->space)
 		return false;
 	if (task->has_seen)
@@ -440,5 +439,6 @@ bool brk_handle(struct tracer *tracer, struct task *task)
 	if (brk)
 		hit(task, brk, &regs);
 	regs_set(task->tid, &regs);
+	catcher_renew(tracer, task);
 	return true;
 }

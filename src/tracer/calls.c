@@ -2,6 +2,7 @@
 #include "abi/regs.h"
 #include "base/clock.h"
 #include "base/proc.h"
+#include "tracer/catcher.h"
 #include "tracer/engine.h"
 #include "tracer/filter.h"
 #include "tracer/mem.h"
@@ -209,6 +210,20 @@ static bool was_trapped(const struct task *task, int64_t ret)
 	return ret == (int64_t)task->call.nr && task_has_pending(task->tid, SIGSYS);
 }
 
+/* A number of another ABI's is of another call, which is no harm. */
+static void look_at_mask(struct task *task)
+{
+	struct regs regs;
+
+	if (regs_get(task->tid, &regs) || regs_call_nr(&regs) != SYS_rt_sigprocmask) {
+		if (task->starting)
+			task->starting--;
+		return;
+	}
+	catcher_unmask(task);
+	task->starting = 0;
+}
+
 int on_syscall(struct tracer *tracer, struct task *task, struct stop stop)
 {
 	struct __ptrace_syscall_info info = { 0 };
@@ -219,6 +234,8 @@ int on_syscall(struct tracer *tracer, struct task *task, struct stop stop)
 		return result;
 	if (info.op == PTRACE_SYSCALL_INFO_EXIT) {
 		task->entry_told = false;
+		if (task->starting || task->call.nr == SYS_rt_sigprocmask)
+			look_at_mask(task);
 		/* No other stop comes of the interrupt that has ended it (ptrace_stop of kernel/signal.c). */
 		if (attach_undo_interrupt(task))
 			call_drop(tracer, task);

@@ -1,11 +1,14 @@
 #include "tracer/catcher.h"
 
+#include "base/clock.h"
+#include "base/proc.h"
 #include "tracer/engine.h"
 #include "tracer/space.h"
 
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/ptrace.h>
 
 /* What is where in its pages: data, code, a table of traps and copies, the copies. */
 #define PAGE        4096U
@@ -197,6 +200,71 @@ void catcher_ensure(struct tracer *tracer, struct task *task)
 	else
 		space->catcher = addr;
 	tracer->catching |= space->catcher != 0;
+}
+
+/* How long it is taken for granted that the handler is still there: a look costs some 30 us. */
+#define LOOK_NS 50000000ULL
+
+static bool is_time_to_look(struct task *task)
+{
+	uint64_t now = clock_monotonic();
+
+	if (task->trapped && now - task->proc->space->looked < LOOK_NS)
+		return false;
+	task->trapped = true;
+	task->proc->space->looked = now;
+	return true;
+}
+
+/* A sandbox that it has entered since could end it for our call. */
+static bool is_lost(const struct task *task)
+{
+	const struct space *space = task->proc->space;
+	struct proc_signals signals;
+
+	return !proc_signals(task->tid, &signals) && !(signals.caught & PROC_SIGNAL(SIGTRAP)) &&
+	       proc_status(task->tid, "Seccomp") == space->sandbox;
+}
+
+bool catcher_unmask(struct task *task)
+{
+	const uint64_t trap = PROC_SIGNAL(SIGTRAP);
+	struct space *space = task->proc->space;
+	uint64_t mask;
+
+	if (!task->proc->attached || !space || !space->catcher ||
+	    ptrace(PTRACE_GETSIGMASK, task->tid, sizeof(mask), &mask) < 0 || !(mask & trap))
+		return false;
+	mask &= ~trap;
+	return !ptrace(PTRACE_SETSIGMASK, task->tid, sizeof(mask), &mask);
+}
+
+/* Calls that a thread of any C library makes at most before its own function is called. */
+#define FIRST_CALLS 8
+
+void catcher_follow(struct task *task)
+{
+	struct space *space = task->proc->space;
+
+	if (catcher_unmask(task) && space->masks && task->proc->told_inside)
+		task->starting = FIRST_CALLS;
+}
+
+void catcher_renew(struct tracer *tracer, struct task *task)
+{
+	struct space *space = task->proc->space;
+	enum task_at at = task->at;
+	struct inject in;
+
+	if (!task->proc->attached || !space->catcher || !is_time_to_look(task) || !is_lost(task))
+		return;
+	space->masks = true;
+	task->at = TASK_AT_ANY;
+	task->has_seen = false;
+	if (!inject_begin(&in, tracer, task))
+		act(&in, space->catcher + DATA_ACTION, 0);
+	inject_end(&in);
+	task->at = at;
 }
 
 /* `jmp *0(%rip)` and the address behind it. */

@@ -4,7 +4,8 @@
  * put the code back. The handler knows where a copy of each instruction stands and goes on there. While
  * iotrace lives it sees every SIGTRAP first, and the handler never runs.
  *
- * Life: catcher_ensure before the first breakpoint, catcher_add for each, catcher_remove at the detaching.
+ * Life: catcher_ensure before the first breakpoint, catcher_add for each, catcher_renew when one was hit,
+ * catcher_remove at the detaching.
  */
 #ifndef TRACER_CATCHER_H
 #define TRACER_CATCHER_H
@@ -17,6 +18,26 @@
  * TASK_AT_ENTRY or TASK_AT_EXIT. Where that fails, a SIGKILL of iotrace can end the process.
  */
 void catcher_ensure(struct tracer *tracer, struct task *task);
+
+/*
+ * After a trap of ours, when the thread's registers are as it goes on with. A trap in a thread that blocks
+ * SIGTRAP unblocks it and takes the process's handler away (force_sig_info_to_task of kernel/signal.c): it
+ * is put back. Looked for at a thread's first trap, and from time to time.
+ */
+void catcher_renew(struct tracer *tracer, struct task *task);
+
+/*
+ * In a process with the handler no thread is to block SIGTRAP: a trap would end the process, were iotrace
+ * killed before that thread's next stop. At a stop behind a call that may have blocked it. True: it had.
+ */
+bool catcher_unmask(struct task *task);
+
+/*
+ * The same at a new thread's first stop. C libraries start threads with all signals blocked and give them
+ * their creator's mask then: where its calls are not stopped at, and others of the process have blocked SIGTRAP,
+ * the thread is followed until it has that (task->starting).
+ */
+void catcher_follow(struct task *task);
 
 /*
  * Tells it of a breakpoint that is about to be planted; code is what it stands for. False: it is not there, or

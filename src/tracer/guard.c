@@ -35,12 +35,12 @@ struct planted {
 
 struct shared {
 	struct rescue rescue;
+	_Atomic uint32_t top; /* slots from here on were never used */
 	struct planted slots[SLOTS];
 };
 
 struct guard {
 	struct shared *shared;
-	size_t top; /* slots from here on were never used */
 	int socket; /* to the guardian: /proc/PID/mem of each process, with its id */
 	pid_t pid;
 	struct map known; /* pids whose memory it has: the guard; had, before an exec: else */
@@ -69,12 +69,15 @@ static void put_code_back(int fd, const struct planted *planted)
 	(void)!pwrite(fd, planted->orig, 1, at);
 }
 
-static void put_back(const struct planted *slots, const struct memory *memories, size_t count)
+static void put_back(const struct shared *shared, bool one_byte, const struct memory *memories,
+		     size_t count)
 {
-	for (size_t i = 0; i < SLOTS; i++) {
+	const struct planted *slots = shared->slots;
+
+	for (size_t i = 0; i < shared->top; i++) {
 		int32_t pid = atomic_load(&slots[i].pid);
 
-		for (size_t j = 0; pid && j < count; j++)
+		for (size_t j = 0; pid && (slots[i].len == 1) == one_byte && j < count; j++)
 			if (memories[j].pid == pid)
 				put_code_back(memories[j].fd, &slots[i]);
 	}
@@ -183,7 +186,9 @@ static _Noreturn void guardian_main(int fd, struct shared *shared)
 		if (memory.fd >= 0)
 			take_in(memories, &count, memory);
 	}
-	put_back(shared->slots, memories, count);
+	/* Traps first: jumps can be run through, and where a thread blocks SIGTRAP no handler helps. */
+	put_back(shared, true, memories, count);
+	put_back(shared, false, memories, count);
 	bring_back(&shared->rescue, memories, count);
 	_exit(0);
 }
@@ -326,13 +331,13 @@ static int put(struct guard *guard, size_t *at, pid_t pid, const struct planted 
 		(*at)++;
 	if (*at == SLOTS)
 		return -ENOSPC;
-	if (*at >= guard->top)
-		guard->top = *at + 1;
 	slots[*at].now = what->now;
 	slots[*at].len = what->len;
 	slots[*at].addr = what->addr;
 	memcpy(slots[*at].orig, what->orig, sizeof(what->orig));
 	atomic_store(&slots[*at].pid, pid);
+	if (*at >= guard->shared->top)
+		guard->shared->top = (uint32_t)*at + 1;
 	return 0;
 }
 
@@ -367,7 +372,7 @@ void guard_fork(struct tracer *tracer, pid_t parent, pid_t child)
 	if (!guard || map_get(&guard->known, (uint64_t)parent) != guard || ensure(tracer, child))
 		return;
 	slots = guard->shared->slots;
-	top = guard->top;
+	top = guard->shared->top;
 	for (size_t from = 0; from < top; from++)
 		if (atomic_load(&slots[from].pid) == parent && put(guard, &to, child, &slots[from]))
 			return;
@@ -387,7 +392,7 @@ void guard_remove_bytes(struct tracer *tracer, struct task *task, uint64_t addr,
 	struct guard *guard = tracer->guard;
 	struct planted *slots = guard && guard->shared ? guard->shared->slots : NULL;
 
-	for (size_t i = 0; slots && i < guard->top; i++)
+	for (size_t i = 0; slots && i < guard->shared->top; i++)
 		if (atomic_load(&slots[i].pid) == task->proc->pid && slots[i].addr == addr &&
 		    slots[i].now == now)
 			atomic_store(&slots[i].pid, 0);
@@ -400,7 +405,7 @@ void guard_remove(struct tracer *tracer, struct task *task, uint64_t addr)
 
 static void forget_planted(struct guard *guard, pid_t pid)
 {
-	for (size_t i = 0; i < guard->top; i++)
+	for (size_t i = 0; i < guard->shared->top; i++)
 		if (atomic_load(&guard->shared->slots[i].pid) == pid)
 			atomic_store(&guard->shared->slots[i].pid, 0);
 }

@@ -52,6 +52,7 @@ struct space *space_copy(const struct space *space)
 	map_copy(&copy->caught, &space->caught, 0);
 	copy->catcher = space->catcher;
 	copy->catcher_refused = space->catcher_refused;
+	copy->masks = space->masks;
 	copy->perch = space->perch;
 	copy->sandbox = space->sandbox;
 	return copy;

@@ -41,18 +41,20 @@ struct task {
 	bool born;                /* has had its first stop */
 	bool stopped;             /* in a ptrace-stop that we have not ended */
 	bool at_trap;             /* put back in front of the trap that it has run into */
+	bool trapped;             /* has run into a trap of ours before */
 	bool has_seen;            /* `seen` are its registers at this stop, read and not changed */
 	struct regs seen;
-	bool in_call;      /* between an entry and the exit that somebody wants */
-	bool dying;        /* at its PTRACE_EVENT_EXIT or behind */
-	bool suspended;    /* its call was interrupted: restart or EINTR is not decided yet */
-	bool stepping;     /* into the handler of the signal that interrupted it */
-	bool entry_told;   /* by a syscall-entry-stop; a seccomp-stop of the same call follows */
-	bool interrupted;  /* by our PTRACE_INTERRUPT */
-	bool detach;       /* to be let go at its next stop */
-	bool keeps;        /* … but the last of its process, as calls are to be made in it */
-	bool inside_call;  /* stopped in the kernel, in the middle of a call or in front of it */
-	bool asked;        /* in front of a call that is to be told (tracer_ask) */
+	bool in_call;     /* between an entry and the exit that somebody wants */
+	bool dying;       /* at its PTRACE_EVENT_EXIT or behind */
+	bool suspended;   /* its call was interrupted: restart or EINTR is not decided yet */
+	bool stepping;    /* into the handler of the signal that interrupted it */
+	bool entry_told;  /* by a syscall-entry-stop; a seccomp-stop of the same call follows */
+	bool interrupted; /* by our PTRACE_INTERRUPT */
+	bool detach;      /* to be let go at its next stop */
+	bool keeps;       /* … but the last of its process, as calls are to be made in it */
+	bool inside_call; /* stopped in the kernel, in the middle of a call or in front of it */
+	uint8_t starting; /* a new thread of which so many calls are awaited at most (catcher_follow) */
+	bool asked;       /* in front of a call that is to be told (tracer_ask) */
 	uint64_t untraced; /* clone flags that were changed in the call, 0: none */
 	bool retry;        /* the call it stopped at will be made again */
 	enum task_at at;

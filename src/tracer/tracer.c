@@ -3,6 +3,7 @@
 
 #include "base/own.h"
 #include "base/proc.h"
+#include "tracer/catcher.h"
 #include "tracer/engine.h"
 #include "tracer/filter.h"
 #include "tracer/guard.h"
@@ -79,7 +80,7 @@ static void recall(const struct proc *proc)
 
 int task_resume(struct tracer *tracer, struct task *task, int sig)
 {
-	bool exit_wanted = task->in_call || task->asked || task->proc->follow_all;
+	bool exit_wanted = task->in_call || task->asked || task->starting || task->proc->follow_all;
 
 	if (task->detach)
 		tracer->ops->leaving(tracer->ctx, task);
@@ -190,6 +191,8 @@ static int on_event(struct tracer *tracer, struct task *task, struct stop stop)
 {
 	(void)stop;
 	attach_undo_interrupt(task);
+	if (catcher_unmask(task))
+		task->proc->space->masks = true;
 	return task_resume(tracer, task, 0);
 }
 

@@ -10,7 +10,7 @@ from lib import BUILT, HERE, IOTRACE, PYTHON, SCALE, expect
 from servers import serve_go, serve_nginx, serve_node, serve_own, serve_redis
 from test_attach import Program
 
-TIMES = 170 if SCALE >= 100 else 9  # for each of six programs
+TIMES = 170 if SCALE >= 100 else 9  # for each of seven programs
 PHASES = ["attach", "trace", "detach"]
 ATTACHING = 0.06  # seconds that an attach takes here at most, or much longer than it takes
 
@@ -189,6 +189,11 @@ def asyncio(test):
     kill_often(test, server, Load(target, "/5000", tls=False))
 
 
+def masked(test):
+    server, target = serve_own(test, False, [PYTHON, "-B", f"{HERE}/masked_server.py"])
+    kill_often(test, server, Load(target, "/5008", tls=False))
+
+
 def storm(test):
     """A signal that iotrace was told of and has not passed on is lost with it: that is the kernel's way."""
     server, target = serve_own(test, False, [f"{BUILT}/storm_server"], more=["loose"])
@@ -237,4 +242,4 @@ def children(test):
 
 
 if __name__ == "__main__":
-    lib.main(nginx, redis, go, node, asyncio, storm, late_guardian, children)
+    lib.main(nginx, redis, go, node, asyncio, masked, storm, late_guardian, children)

@@ -1,0 +1,40 @@
+"""
+HTTP server with a thread for each connection that blocks all signals, as stunnel's do. GET /SIZE. Arguments: the
+address, and certificate and key for TLS.
+"""
+import http.server
+import signal
+import ssl
+import sys
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def setup(self):
+        signal.pthread_sigmask(signal.SIG_SETMASK, signal.valid_signals())
+        super().setup()
+
+    def do_GET(self):
+        body = b"0123456789abcdef" * (int(self.path[1:]) // 16)
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+class Server(http.server.ThreadingHTTPServer):
+    request_queue_size = 128
+    daemon_threads = True
+
+
+server = Server((sys.argv[1], 0), Handler)
+if len(sys.argv) > 2:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(sys.argv[2], sys.argv[3])
+    server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+print(f"listening on {server.server_port}", flush=True)
+server.serve_forever()
