@@ -72,6 +72,10 @@
 /* Below the stack pointer of the program: what a leaf function may use (System V ABI, 3.2.2). */
 #define FRAME_RED_ZONE 128
 
+/* What a thread waits for whose call iotrace is to see (tap_wait): the first argument. */
+#define WAIT_ROOM -1 /* in the ring */
+#define WAIT_TELL -2 /* that what is in its frame was told */
+
 /* States of a call in the agent. */
 #define FRAME_BEFORE    0 /* nothing has happened: it can be begun anew */
 #define FRAME_CALLING   1 /* at or in the system call */

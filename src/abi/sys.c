@@ -38,7 +38,7 @@
 			__VA_ARGS__                                                    \
 		}                                                                      \
 	}
-/* A call with a socket address. */
+/* A call with flags, or a socket address. */
 #define CALL_ADDR(n, o, w, fl, a, l)                                                 \
 	{                                                                            \
 		.name = (n), .op = (o), .when = (w), .fd = 0, .data = -1, .len = -1, \
@@ -93,7 +93,7 @@ const struct sys_row sys_rows[] = {
 	CALL_ADDR("connect", OP_CONNECT, WHEN_NAMED, -1, 1, 2),
 	CALL_ADDR("accept", OP_ACCEPT, WHEN_WIDE, -1, 1, 2),
 	CALL_ADDR("accept4", OP_ACCEPT, WHEN_WIDE, 3, 1, 2),
-	CALL("shutdown", OP_SHUTDOWN, WHEN_WIDE, 0),
+	CALL_ADDR("shutdown", OP_SHUTDOWN, WHEN_WIDE, 1, -1, -1),
 	CALL_IF("getsockopt", OP_GETSOCKOPT, WHEN_WIDE, 0, IF(2, SO_ERROR),
 		IF(2, TCP_ZEROCOPY_RECEIVE)),
 	CALL_IF("setsockopt", OP_SETSOCKOPT, WHEN_ALWAYS, 0, IF(1, SOL_TLS), IF(1, SOL_PACKET),

@@ -78,11 +78,11 @@ struct sys_row {
 	enum sys_dir dir;
 	enum sys_shape shape;
 	int8_t fd;
-	int8_t data;                      /* buffer, iovec array or msghdr */
-	int8_t len;                       /* its length or count */
-	int8_t flags;                     /* MSG_ flags, or the flags of dup3 and accept4 */
-	int8_t addr;                      /* socket address */
-	int8_t addrlen;                   /* its length: by value when out, by pointer when in */
+	int8_t data;    /* buffer, iovec array or msghdr */
+	int8_t len;     /* its length or count */
+	int8_t flags;   /* MSG_ flags, the flags of dup3 and accept4, or shutdown's how */
+	int8_t addr;    /* socket address */
+	int8_t addrlen; /* its length: by value when out, by pointer when in */
 	struct sys_cond conds[SYS_CONDS]; /* traced if one holds; none given: always */
 };
 

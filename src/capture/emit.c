@@ -87,8 +87,8 @@ void emit_exit(struct capture *capture, struct task *task, int status)
 	emit_event(capture, event);
 }
 
-void emit_socket(struct capture *capture, struct task *task, enum socket_event what, int fd,
-		 struct sock *sock, int error)
+static struct event *make_socket(struct capture *capture, struct task *task, enum socket_event what,
+				 int fd, struct sock *sock)
 {
 	struct event *event = event_new(EVENT_SOCKET, 0);
 
@@ -100,13 +100,31 @@ void emit_socket(struct capture *capture, struct task *task, enum socket_event w
 	event->socket.proto = sock->info.proto;
 	event->socket.local = sock->info.local;
 	event->socket.remote = sock->info.remote;
-	event->socket.error = error;
-	/* SHUT_RD, SHUT_WR, SHUT_RDWR are 0, 1, 2. */
-	if (what == SOCKET_SHUTDOWN && (uint32_t)task->call.args[1] <= SHUT_RDWR)
-		event->socket.how = SHUTDOWN_READ + (uint32_t)task->call.args[1];
 	event->socket.has_cred =
 		sock->info.has_cred && (what == SOCKET_CONNECT || what == SOCKET_ACCEPT);
 	event->socket.cred = sock->info.cred;
+	return event;
+}
+
+void emit_socket(struct capture *capture, struct task *task, enum socket_event what, int fd,
+		 struct sock *sock, int error)
+{
+	struct event *event = make_socket(capture, task, what, fd, sock);
+
+	event->socket.error = error;
+	emit_event(capture, event);
+}
+
+void emit_shutdown(struct capture *capture, struct task *task, int fd, struct sock *sock,
+		   uint32_t how, uint64_t time)
+{
+	struct event *event = make_socket(capture, task, SOCKET_SHUTDOWN, fd, sock);
+
+	/* SHUT_RD, SHUT_WR, SHUT_RDWR are 0, 1, 2. */
+	if (how <= SHUT_RDWR)
+		event->socket.how = SHUTDOWN_READ + how;
+	if (time)
+		event->time = time;
 	emit_event(capture, event);
 }
 

@@ -110,6 +110,14 @@ static void refresh(struct task *task, struct open_call *open)
 	open->sock->info = info;
 }
 
+/* Of a call that the agent makes from now on. */
+static bool tapped_sock_enter(struct capture *capture, struct task *task)
+{
+	struct open_call *open = &ctask_of(task)->open;
+
+	return sock_enter(capture, task) && !tapped_enter(capture, task, open->fd, open->sock);
+}
+
 static int error_of(const struct task *task)
 {
 	return task->call.ret < 0 ? (int)-task->call.ret : 0;
@@ -152,11 +160,16 @@ const struct op_handler listen_handler = { sock_enter, listen_exit };
 
 static void shutdown_exit(struct capture *capture, struct task *task)
 {
-	if (!error_of(task))
-		state_exit(capture, task, SOCKET_SHUTDOWN);
+	struct open_call *open = &ctask_of(task)->open;
+
+	if (error_of(task))
+		return;
+	if (!open->sock->settled)
+		refresh(task, open);
+	emit_shutdown(capture, task, open->fd, open->sock, (uint32_t)task->call.args[1], 0);
 }
 
-const struct op_handler shutdown_handler = { sock_enter, shutdown_exit };
+const struct op_handler shutdown_handler = { tapped_sock_enter, shutdown_exit };
 
 static void connect_exit(struct capture *capture, struct task *task)
 {
@@ -223,21 +236,27 @@ static void getsockopt_exit(struct capture *capture, struct task *task)
 
 const struct op_handler getsockopt_handler = { getsockopt_enter, getsockopt_exit };
 
-static void accept_exit(struct capture *capture, struct task *task)
+void socket_accepted(struct capture *capture, struct task *task, const struct sock *listener,
+		     const struct sys_row *row, const uint64_t args[6], int fd)
 {
-	struct open_call *open = &ctask_of(task)->open;
-	struct sock_info fallback = open->sock->info;
+	struct sock_info fallback = listener->info;
 
-	if (task->call.ret < 0)
-		return;
 	fallback.inode = fallback.cookie = 0;
 	fallback.listening = false;
-	gather_addr_at(&fallback.remote, task, task->call.args[task->call.row->addr],
-		       task->call.args[task->call.row->addrlen]);
-	made_socket(capture, task, (int)task->call.ret, SOCKET_ACCEPT, &fallback);
+	gather_addr_at(&fallback.remote, task, args[row->addr], args[row->addrlen]);
+	made_socket(capture, task, fd, SOCKET_ACCEPT, &fallback);
 }
 
-const struct op_handler accept_handler = { sock_enter, accept_exit };
+static void accept_exit(struct capture *capture, struct task *task)
+{
+	const struct call *call = &task->call;
+
+	if (call->ret >= 0)
+		socket_accepted(capture, task, ctask_of(task)->open.sock, call->row, call->args,
+				(int)call->ret);
+}
+
+const struct op_handler accept_handler = { tapped_sock_enter, accept_exit };
 
 static void pidfd_getfd_exit(struct capture *capture, struct task *task)
 {

@@ -156,6 +156,9 @@ void emit_process(struct capture *capture, struct task *task, enum process_event
 void emit_exit(struct capture *capture, struct task *task, int status);
 void emit_socket(struct capture *capture, struct task *task, enum socket_event what, int fd,
 		 struct sock *sock, int error);
+/* how: SHUT_RD and so on; time: when it returned, 0: now. */
+void emit_shutdown(struct capture *capture, struct task *task, int fd, struct sock *sock,
+		   uint32_t how, uint64_t time);
 void emit_loss(struct capture *capture, struct task *task, const char *reason, int fd,
 	       struct sock *sock, uint64_t bytes, uint64_t calls);
 void emit_note(struct capture *capture, struct task *task, const char *text);
@@ -216,14 +219,18 @@ void plain_bind_place(struct capture *capture, struct task *task, struct sock *s
 		      const struct event *event, uint64_t sp, uint64_t g);
 void sessions_done(struct capture *capture, struct cproc *cproc);
 
+/* socket.c: a connection was accepted, by a call with those arguments, traced or not. */
+void socket_accepted(struct capture *capture, struct task *task, const struct sock *listener,
+		     const struct sys_row *row, const uint64_t args[6], int fd);
+
 /* tapped.c: calls that are recorded inside the process */
 void tapped_start(struct capture *capture);
 void tapped_stop(struct capture *capture);
-/* At the entry of a data call: has it to be made again, as it will be recorded inside from now on? */
 /* An attached process can be made to run without stops. True: the call that it is at will be made again. */
 bool tapped_begin(struct capture *capture, struct task *task);
 /* It has mapped code. */
 void tapped_mapped(struct capture *capture, struct task *task);
+/* At the entry of a data call, or accept: has it to be made again, as it goes through the agent from now on? */
 bool tapped_enter(struct capture *capture, struct task *task, int fd, const struct sock *sock);
 /*
  * True where fd is nothing that is captured, in a process with the agent: it closes such ones without

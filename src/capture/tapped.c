@@ -240,6 +240,11 @@ static void on_call(void *ctx, struct task *task, const struct tap_call *call)
 		on_lost(ctx, record->payload, 1);
 		return;
 	}
+	if (call->row->op == OP_SHUTDOWN) {
+		if (!record->ret)
+			emit_shutdown(capture, task, record->fd, sock, record->flags, call->time);
+		return;
+	}
 	shape = shape_of(capture, call, sock);
 	event = record->ret < 0 ? message_event_error(&shape, (int)-record->ret)
 				: moved(&shape, call, &missing);
@@ -258,7 +263,20 @@ static void on_call(void *ctx, struct task *task, const struct tap_call *call)
 			  sock, missing, 1);
 }
 
-static const struct tap_ops tapped_ops = { on_call, hooked_entered, hooked_left, on_lost };
+static void on_accepted(void *ctx, struct task *task, const struct sys_row *row,
+			const uint64_t args[6], int fd)
+{
+	struct capture *capture = ctx;
+	struct sock *listener = NULL;
+
+	if (fdtable_find(cproc_of(task)->fds, (int)args[0], &listener) == FD_SOCKET)
+		socket_accepted(capture, task, listener, row, args, fd);
+	else
+		descriptor_came(capture, task, fd);
+}
+
+static const struct tap_ops tapped_ops = { on_call, on_accepted, hooked_entered, hooked_left,
+					   on_lost };
 
 void tapped_start(struct capture *capture)
 {

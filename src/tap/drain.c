@@ -73,7 +73,7 @@ static void deliver(struct tap *tap, struct task *task, const struct ring_record
 	const struct sys_row *row = abi_row(tap->abi, record->nr);
 	struct tap_call call = { .row = row, .record = *record, .payload = payload };
 
-	if (!row || row->op != OP_DATA) {
+	if (!row || (row->op != OP_DATA && row->op != OP_SHUTDOWN)) {
 		lost(tap, record->payload, 1);
 		return;
 	}
@@ -451,6 +451,11 @@ void drain_frame(struct tap *tap, struct tapped *tapped, struct task *task,
 
 	if (!row)
 		return;
+	if (row->op == OP_ACCEPT) {
+		if (result >= 0 && result < INT32_MAX)
+			tap->ops->accepted(tap->ctx, task, row, frame->args, (int)result);
+		return;
+	}
 	look_at_clock(tap);
 	if (frame->told && partial) {
 		partial_add(partial, bytes, got > 0 ? (size_t)got : 0);

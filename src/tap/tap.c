@@ -377,7 +377,7 @@ bool tap_waits(struct tap *tap, struct task *task)
 		return false;
 	tracer_skip_call(tap->tracer, task, 0);
 	/* Threads that are blocked in calls have the rest, and may wait for what this one does next. */
-	if (!has_room(tapped->ring))
+	if ((int32_t)task->call.args[0] == WAIT_TELL || !has_room(tapped->ring))
 		pull_out(tap, tapped, task, stop);
 	return true;
 }

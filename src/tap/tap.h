@@ -37,8 +37,11 @@ struct tap_hooked {
 };
 
 struct tap_ops {
-	/* In the order of the ring. The task may be running, or be about to end. */
+	/* A call that moves bytes, or shutdown. In the order of the ring. The task may be running, or be about to end. */
 	void (*call)(void *ctx, struct task *task, const struct tap_call *call);
+	/* A connection was accepted, by a call with those arguments: its descriptor. The task is stopped. */
+	void (*accepted)(void *ctx, struct task *task, const struct sys_row *row,
+			 const uint64_t args[6], int fd);
 	/* A probed function was called, and has returned. In the order of the ring, too. */
 	void (*entered)(void *ctx, struct task *task, const struct tap_hooked *call);
 	void (*left)(void *ctx, struct task *task, const struct tap_hooked *call);

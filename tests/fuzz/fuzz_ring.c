@@ -67,6 +67,18 @@ static void on_call(void *ctx, struct task *task, const struct tap_call *call)
 		abort();
 }
 
+static void on_accepted(void *ctx, struct task *task, const struct sys_row *row,
+			const uint64_t args[6], int fd)
+{
+	(void)ctx;
+	(void)task;
+	(void)row;
+	(void)args;
+	(void)fd;
+	/* No record says so. */
+	abort();
+}
+
 static void on_lost(void *ctx, uint64_t bytes, uint64_t calls)
 {
 	(void)ctx;
@@ -94,7 +106,7 @@ static void on_left(void *ctx, struct task *task, const struct tap_hooked *call)
 		abort();
 }
 
-static const struct tap_ops ops = { on_call, on_entered, on_left, on_lost };
+static const struct tap_ops ops = { on_call, on_accepted, on_entered, on_left, on_lost };
 
 static void map_ring(struct ring *ring)
 {

@@ -8,6 +8,8 @@ The program prints JSON objects, one a line (expect.h):
       per      "all" (the default): all events in one order; "pid" or "tid": an order for each
       options  options for iotrace
       tap      so many calls at least must be taken by the tap, where there is one
+      stops    in a started program with the tap there must be no more stops than so many
+      local    only events of sockets that have this address are compared, and losses
       views    formats for people that the run is also written in, and checked for raw bytes
       stderr   pattern for iotrace's and the program's standard error, which is else empty
       may_lose true: losses are not compared
@@ -431,7 +433,8 @@ def compare_all(settings, wanted, events):
     types = set(settings.get("types", ["data"])) | {"loss", "note"}
     if settings.get("may_lose"):
         types.remove("loss")
-    events = [e for e in events if e["type"] in types]
+    events = [e for e in events if e["type"] in types and
+              e.get("local") == settings.get("local", e.get("local"))]
     names, per = Names(), settings.get("per", "all")
     if per == "all":
         compare(wanted, events, names, "events")
@@ -505,6 +508,9 @@ def check_engine(arguments, settings, end):
         require(not end["calls"]["tap"], "the tap was off:", end)
     elif wanted and is_tapped(arguments):
         require(end["calls"]["tap"] >= wanted, "calls by the tap,", wanted, "wanted:", end)
+        # An attached program has a trap in front of what it stops at.
+        require(arguments.attach or end["stops"] <= settings.get("stops", end["stops"]),
+                "too many stops:", end)
 
 
 # -- the whole

@@ -36,8 +36,8 @@ def check(engine):
             file.seek(int(offset, 16))
             code = file.read(2)
         assert code == b"\x0f\x05", (path, offset, code)
-    # It writes and reads, each by one site.
-    assert len(found) == 2 and len(set(found)) == 2, text
+    # It accepts, writes and reads, each by one site.
+    assert len(found) == 3 and len(set(found)) == 3, text
 
 
 if subprocess.run([IOTRACE, "--engine", "tap", "-o", "/dev/null", "--", "true"],

@@ -13,10 +13,13 @@ enum {
 	NR_PWRITE64 = 18,
 	NR_READV = 19,
 	NR_WRITEV = 20,
+	NR_ACCEPT = 43,
 	NR_SENDTO = 44,
 	NR_RECVFROM = 45,
 	NR_SENDMSG = 46,
-	NR_RECVMSG = 47
+	NR_RECVMSG = 47,
+	NR_SHUTDOWN = 48,
+	NR_ACCEPT4 = 288
 };
 
 #define AGAIN (-11)
@@ -39,16 +42,22 @@ enum {
 #define MSG_CONTROLLEN 40
 #define MSG_FLAGS      48
 
+INLINE int is_accept(uint64_t nr)
+{
+	return nr == NR_ACCEPT || nr == NR_ACCEPT4;
+}
+
 /* How many bytes the call asks for, and where its pieces are. Not 0: leave it to a traced call. */
 INLINE int measure(struct ring_frame *frame)
 {
 	uint64_t word;
 
 	/* The agent makes these where no socket is meant. */
-	if (frame->nr == NR_CLOSE || frame->nr == NR_PREAD64 || frame->nr == NR_PWRITE64)
+	if (frame->nr == NR_CLOSE || frame->nr == NR_PREAD64 || frame->nr == NR_PWRITE64 ||
+	    is_accept(frame->nr))
 		return -1;
 	frame->iov = 0;
-	frame->asked = frame->args[2];
+	frame->asked = frame->nr == NR_SHUTDOWN ? 0 : frame->args[2];
 	if (frame->nr == NR_READV || frame->nr == NR_WRITEV) {
 		frame->iov = frame->args[1];
 		frame->count = frame->args[2];
@@ -135,6 +144,8 @@ INLINE void fill_rest(const struct ring_frame *frame, struct ring_record *record
 			record->msg_flags = word;
 		if (frame->nr == NR_SENDMSG || frame->result >= 0)
 			fill_msg_addr(frame, record);
+	} else if (frame->nr == NR_SHUTDOWN) {
+		record->flags = (uint32_t)frame->args[1];
 	}
 }
 
@@ -250,6 +261,24 @@ INLINE void make_untold(struct ring_frame *frame)
 	frame->state = FRAME_PUBLISHED;
 }
 
+/*
+ * A call that finds nothing is no event. Of the others iotrace has to know before the program does, as it
+ * tells what the new descriptor is. Its number can be that of a file that was closed without a stop.
+ */
+INLINE void accept_one(struct ring_frame *frame)
+{
+	frame->asked = 0;
+	frame->iov = 0;
+	frame->begun = now();
+	tap_syscall(frame);
+	if (frame->result >= 0) {
+		if (frame->result < RING_FDS)
+			CONTROL->fd_state[frame->result] = RING_FD_UNKNOWN;
+		tap_tell();
+	}
+	frame->state = FRAME_PUBLISHED;
+}
+
 int64_t tap_record(struct ring_frame *frame)
 {
 	frame->written = 0;
@@ -258,6 +287,10 @@ int64_t tap_record(struct ring_frame *frame)
 	if (frame->fd_state == RING_FD_OTHER) {
 		make_untold(frame);
 		return frame->traced ? (int64_t)frame->nr : frame->result;
+	}
+	if (is_accept(frame->nr) && is_known(frame->thread)) {
+		accept_one(frame);
+		return frame->result;
 	}
 	if (!is_ready(frame)) {
 		frame->traced = 1;

@@ -18,6 +18,7 @@ HIDDEN int64_t tap_take(struct ring_frame *frame, uint64_t need);
 HIDDEN void tap_give(struct ring_frame *frame);
 HIDDEN uint64_t tap_reserve(struct ring_frame *frame, uint64_t size);
 HIDDEN int64_t tap_wait(void);
+HIDDEN void tap_tell(void);
 HIDDEN int64_t tap_record(struct ring_frame *frame);
 HIDDEN void tap_hook_record(struct ring_hook_frame *frame);
 

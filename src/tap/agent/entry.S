@@ -7,15 +7,18 @@
 #include "iotrace/ring.h"
 #include "tap/agent/frame.S"
 
-/* read, write, close, pread64, pwrite64, readv, writev, sendto, recvfrom, sendmsg, recvmsg */
+/* read, write, close, pread64, pwrite64, readv, writev, accept, sendto, recvfrom, sendmsg, recvmsg,
+ * shutdown */
 #define TAPPED \
-	((1 << 0) | (1 << 1) | (1 << 3) | (1 << 17) | (1 << 18) | (1 << 19) | (1 << 20) | (1 << 44) | \
-	 (1 << 45) | (1 << 46) | (1 << 47))
+	((1 << 0) | (1 << 1) | (1 << 3) | (1 << 17) | (1 << 18) | (1 << 19) | (1 << 20) | (1 << 43) | \
+	 (1 << 44) | (1 << 45) | (1 << 46) | (1 << 47) | (1 << 48))
 
 /* asm/unistd_64.h (recvmsg is behind sendmsg), fcntl(2), mmap(2) */
 #define NR_MMAP         9
+#define NR_ACCEPT       43
 #define NR_SENDMSG      46
 #define NR_FCNTL        72
+#define NR_ACCEPT4      288
 #define DUPFD_CLOEXEC   1030
 #define PROTECTION_EXEC 4
 
@@ -45,12 +48,12 @@ tap_filter:
 
 	.globl	tap_entry
 tap_entry:
-	cmpl	$47, %eax
-	ja	tap_untrusted
+	cmpl	$48, %eax
+	ja	2f
 	movabsq	$TAPPED, %r11
 	btq	%rax, %r11
 	jnc	tap_untrusted
-	cmpl	$(RING_FDS - 1), %edi
+3:	cmpl	$(RING_FDS - 1), %edi
 	ja	tap_untrusted
 	cmpl	$0, RING_CONTROL + RING_DISABLED
 	jne	tap_untrusted
@@ -59,7 +62,9 @@ tap_entry:
 	cmpl	$RING_FD_OTHER, %r11d
 	jb	tap_untrusted
 	jne	1f
-	/* Descriptors of sockets can come with a message on what is none that we record. */
+	/* Descriptors of sockets can come with a message on what is none that we record, or be accepted. */
+	cmpl	$NR_ACCEPT, %eax
+	je	tap_untrusted
 	cmpl	$NR_SENDMSG, %eax
 	jb	tap_plain
 1:
@@ -96,6 +101,8 @@ tap_raised:
 	jnz	tap_untrusted
 	jmpq	*STUB_RET(%rcx)
 
+2:	cmpl	$NR_ACCEPT4, %eax
+	je	3b
 	/* A call that is not ours, or that iotrace has to see: where it is traced, the stack untouched. */
 	.globl	tap_untrusted
 tap_untrusted:
@@ -216,12 +223,19 @@ tap_charged:
 	 * int64_t tap_wait(void): waits until iotrace has emptied the ring. Outside of the page that filters
 	 * trust, so this call stops (in attached processes by a trap in place of the nop); iotrace knows it by
 	 * its address, and it is never made: 0. Where iotrace is gone it fails.
+	 * void tap_tell(void): the same, for iotrace to see what is in the frame; it takes the thread out of
+	 * the agent, so this does not return, but where iotrace is gone.
 	 */
 	.section .wait, "ax", @progbits
+	.globl	tap_tell
+tap_tell:
+	movl	$NR_ACCEPT, %eax
+	movl	$WAIT_TELL, %edi
+	jmp	tap_wait_trap
 	.globl	tap_wait
 tap_wait:
 	xorl	%eax, %eax
-	movl	$-1, %edi
+	movl	$WAIT_ROOM, %edi
 	.globl	tap_wait_trap
 tap_wait_trap:
 	nop
