@@ -232,10 +232,10 @@ static void on_fork(void *ctx, struct task *parent, struct task *child, uint64_t
 	}
 	if (!child->user)
 		task_begin(child, ctask_of(parent)->comm);
-	if (child->proc == parent->proc)
-		return;
 	if (capture->tap)
 		tap_fork(capture->tap, parent, child, flags);
+	if (child->proc == parent->proc)
+		return;
 	emit_process(capture, child, PROCESS_FORK, parent->proc->pid);
 	if (capture->probes)
 		probes_fork(capture->probes, parent, child);

@@ -147,14 +147,19 @@ static bool lock_enter(struct capture *capture, struct task *task)
 	return sandbox;
 }
 
+/* In an attached process a filter may kill who makes the call that is none, by which calls are skipped. */
+static void note_sandbox(struct capture *capture, struct task *task)
+{
+	cproc_of(task)->sandboxed = true;
+	if (capture->tap && task->proc->attached)
+		tap_refuse(capture->tap, task->proc);
+}
+
 static void lock_exit(struct capture *capture, struct task *task)
 {
-	struct cproc *cproc = cproc_of(task);
-
-	(void)capture;
 	/* Before it executes its program the filters are ours. */
-	if (task->call.ret >= 0 && cproc->executed)
-		cproc->sandboxed = true;
+	if (task->call.ret >= 0 && cproc_of(task)->executed)
+		note_sandbox(capture, task);
 }
 
 const struct op_handler lock_handler = { lock_enter, lock_exit };
@@ -183,11 +188,10 @@ static void prctl_exit(struct capture *capture, struct task *task)
 {
 	char name[COMM_LEN] = "";
 
-	(void)capture;
 	if (task->call.ret)
 		return;
 	if ((uint32_t)task->call.args[0] == PR_SET_SECCOMP) {
-		cproc_of(task)->sandboxed = true;
+		note_sandbox(capture, task);
 		return;
 	}
 	if (mem_read_string(task->tid, task->call.args[1], name, sizeof(name)) >= 0)

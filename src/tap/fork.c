@@ -36,13 +36,10 @@ static void fork_tapped(struct tap *tap, struct tapped *from, struct proc *child
 	}
 }
 
-/* A thread of the process is in a call that can be making a descriptor. */
-static bool is_changing(const struct proc *proc, const struct task *parent)
+/* A thread of the process can be in a call that is making a descriptor, of which the agent has not told yet. */
+static bool may_be_changing(const struct proc *proc)
 {
-	for (const struct task *task = proc->tasks; task; task = task->next)
-		if (task != parent && task->in_call)
-			return true;
-	return false;
+	return proc->tasks->next != NULL;
 }
 
 /*
@@ -104,13 +101,16 @@ void tap_fork(struct tap *tap, struct task *parent, struct task *child, uint64_t
 {
 	struct tapped *tapped = tapped_of(tap, parent->proc);
 
-	if (child->proc == parent->proc)
+	if (child->proc == parent->proc) {
+		if (tapped && tapped->ready)
+			thread_expect(tap, tapped, parent, child, flags);
 		return;
+	}
 	if (tapped && tapped->ready && flags & CLONE_VM) {
 		vfork_begin(tap, tapped, child->proc);
 	} else if (tapped && tapped->ready && !tapped_of(tap, child->proc)) {
 		fork_tapped(tap, tapped, child->proc);
-		tell_child(tapped_of(tap, child->proc), is_changing(parent->proc, parent));
+		tell_child(tapped_of(tap, child->proc), may_be_changing(parent->proc));
 	}
 	/* Closes by one change the other's descriptors; the child's copy is told as well. */
 	if (flags & CLONE_FILES) {

@@ -292,6 +292,21 @@ static void from_frame(struct pull *pull)
 		space_poke(pull->task->proc, addr, &none, sizeof(none));
 }
 
+void pull_tell(struct tap *tap, struct tapped *tapped, struct task *task)
+{
+	const uint32_t told = FRAME_PUBLISHED;
+	struct pull pull = { .tap = tap, .tapped = tapped, .task = task };
+	struct ring_frame frame;
+	uint64_t addr;
+
+	pull.user = &pull.regs.user;
+	if (regs_get(task->tid, &pull.regs) || !find_frame(&pull, &addr, &frame) ||
+	    frame.state != FRAME_DONE)
+		return;
+	drain_frame(tap, tapped, task, &frame, addr + FRAME_SIZE + FRAME_RED_ZONE, frame.result);
+	space_poke(task->proc, addr + FRAME_STATE, &told, sizeof(told));
+}
+
 static void from_text(struct pull *pull)
 {
 	uint64_t ip = pull->user->rip;

@@ -122,6 +122,9 @@ void setup_ring_put(struct tap *tap, struct ring *ring);
 
 /* thread.c: makes a thread known to the agent, and unknown. */
 void thread_register(struct tapped *tapped, struct task *task);
+/* A new thread, at its creator's clone event: it is known before it makes a call. flags: of clone(2). */
+void thread_expect(const struct tap *tap, struct tapped *tapped, const struct task *parent,
+		   struct task *child, uint64_t flags);
 void thread_forget(struct tapped *tapped, pid_t tid, bool alive);
 
 /* patch.c: changes the site of the call that the task is at. 0, or -errno where it stays as it is. */
@@ -178,5 +181,7 @@ int attach_guard_stub(struct tap *tap, struct task *task, uint64_t stub);
 
 /* pull.c: true if the task's signal was the agent's own fault, which was put right. */
 bool pull_out(struct tap *tap, struct tapped *tapped, struct task *task, struct stop stop);
+/* What the agent has done, and waits in tap_tell for us to see, is told. */
+void pull_tell(struct tap *tap, struct tapped *tapped, struct task *task);
 
 #endif

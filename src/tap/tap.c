@@ -375,9 +375,13 @@ bool tap_waits(struct tap *tap, struct task *task)
 
 	if (task->call.ip != TAP_WAITED_AT || !tapped || !tapped->ready)
 		return false;
+	if ((int32_t)task->call.args[0] == WAIT_TELL) {
+		pull_tell(tap, tapped, task);
+		return true;
+	}
 	tracer_skip_call(tap->tracer, task, 0);
 	/* Threads that are blocked in calls have the rest, and may wait for what this one does next. */
-	if ((int32_t)task->call.args[0] == WAIT_TELL || !has_room(tapped->ring))
+	if (!has_room(tapped->ring))
 		pull_out(tap, tapped, task, stop);
 	return true;
 }

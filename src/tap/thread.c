@@ -4,8 +4,10 @@
  */
 #include "abi/regs.h"
 #include "tap/state.h"
+#include "tracer/mem.h"
 #include "tracer/space_io.h"
 
+#include <sched.h>
 #include <stddef.h>
 
 /* A slot that was used: a search must go on behind it. No fs base is so small. */
@@ -34,10 +36,22 @@ static bool find_slot(struct tapped *tapped, uint64_t key, bool want_free, uint6
 	return false;
 }
 
+static void put_key(struct tapped *tapped, struct task *task, uint64_t key)
+{
+	uint64_t addr;
+
+	if (key <= SLOT_WAS_USED || map_get(&tapped->threads, key) ||
+	    !find_slot(tapped, key, true, &addr) ||
+	    space_poke(tapped->proc, addr, &key, sizeof(key)))
+		return;
+	map_put(&tapped->threads, key, task);
+	map_put(&tapped->keys, (uint64_t)task->tid, (void *)(uintptr_t)key);
+}
+
 void thread_register(struct tapped *tapped, struct task *task)
 {
 	uint64_t known = (uint64_t)(uintptr_t)map_get(&tapped->keys, (uint64_t)task->tid);
-	uint64_t key, addr;
+	uint64_t key;
 	struct regs regs;
 
 	if (regs_get(task->tid, &regs))
@@ -48,12 +62,34 @@ void thread_register(struct tapped *tapped, struct task *task)
 	/* arch_prctl(2), ARCH_SET_FS. */
 	if (known)
 		thread_forget(tapped, task->tid, true);
-	if (key <= SLOT_WAS_USED || map_get(&tapped->threads, key) ||
-	    !find_slot(tapped, key, true, &addr) ||
-	    space_poke(tapped->proc, addr, &key, sizeof(key)))
-		return;
-	map_put(&tapped->threads, key, task);
-	map_put(&tapped->keys, (uint64_t)task->tid, (void *)(uintptr_t)key);
+	put_key(tapped, task, key);
+}
+
+/* Of struct clone_args (linux/sched.h). */
+#define CLONE_ARGS_TLS 56
+
+/* The argument of clone(2), or clone3's, that becomes the fs base with CLONE_SETTLS; 0: there is none. */
+static uint64_t new_base(const struct tap *tap, const struct task *parent, uint64_t flags)
+{
+	struct regs regs;
+	uint64_t base = 0;
+
+	if (!(flags & CLONE_SETTLS) || regs_get(parent->tid, &regs))
+		return 0;
+	if ((int)regs_call_nr(&regs) == abi_nr(tap->abi, "clone"))
+		return regs_call_arg(&regs, 4);
+	if ((int)regs_call_nr(&regs) == abi_nr(tap->abi, "clone3"))
+		mem_read_all(parent->tid, regs_call_arg(&regs, 0) + CLONE_ARGS_TLS, &base,
+			     sizeof(base));
+	return base;
+}
+
+void thread_expect(const struct tap *tap, struct tapped *tapped, const struct task *parent,
+		   struct task *child, uint64_t flags)
+{
+	/* Half of the table is for those that make calls which are recorded. */
+	if (map_count(&tapped->threads) < RING_THREADS / 2)
+		put_key(tapped, child, new_base(tap, parent, flags));
 }
 
 void thread_forget(struct tapped *tapped, pid_t tid, bool alive)

@@ -107,6 +107,9 @@ static void in_part(const struct conn *conn)
 
 	check(data);
 	fill(data, size, 7);
+	/* The first call by a site is stopped at. */
+	check(write(fds[0], "small", 5) == 5);
+	want_data(conn, fds[0], "write", "small", 5, "");
 	check(!pthread_create(&thread, NULL, one_signal, NULL));
 	n = write(fds[0], data, size);
 	check(n > 0 && (size_t)n < size);

@@ -223,8 +223,8 @@ tap_charged:
 	 * int64_t tap_wait(void): waits until iotrace has emptied the ring. Outside of the page that filters
 	 * trust, so this call stops (in attached processes by a trap in place of the nop); iotrace knows it by
 	 * its address, and it is never made: 0. Where iotrace is gone it fails.
-	 * void tap_tell(void): the same, for iotrace to see what is in the frame; it takes the thread out of
-	 * the agent, so this does not return, but where iotrace is gone.
+	 * void tap_tell(void): the same, for iotrace to see what is in the frame. This call is made, and fails:
+	 * a program's own filter may kill who makes the call number -1, by which others are skipped.
 	 */
 	.section .wait, "ax", @progbits
 	.globl	tap_tell
