@@ -18,6 +18,8 @@ struct session {
 	struct sock *sock; /* one reference; NULL: not known yet, or … */
 	int fd;
 	bool foreign; /* … nothing that is captured */
+	bool has_role;
+	enum event_dir hello_dir; /* then: which way its ClientHello goes */
 };
 
 #define SESSIONS_MAX 1000000U
@@ -64,6 +66,15 @@ static void bind_session(struct capture *capture, struct session *session, struc
 	session->foreign = !sock;
 }
 
+/* What it is, client or server, it stays. */
+static void unbind_session(struct capture *capture, struct session *session)
+{
+	sock_put(&capture->socks, session->sock);
+	session->sock = NULL;
+	session->fd = -1;
+	session->foreign = false;
+}
+
 /*
  * A closed socket is to be doubted, as the object's address may be used anew. But another thread can
  * have closed it while this call was under way, or have left something that was decrypted before.
@@ -106,6 +117,7 @@ void plain_look_at_wire(struct capture *capture, struct task *task, const struct
 	    data->payload[5] != CLIENT_HELLO)
 		return;
 	memcpy(sock->client_random, data->payload + RANDOM_OFFSET, sizeof(sock->client_random));
+	sock->hello_dir = data->dir;
 	sock->tls = true;
 	if (capture->probes)
 		probes_blind(capture->probes, task);
@@ -240,18 +252,30 @@ static bool search_object(const struct task *task, uint64_t object, const struct
 	return false;
 }
 
-/* Connections of the process on which a ClientHello was seen. */
-static size_t collect_hellos(struct task *task, struct hello **ret_hellos)
+/*
+ * Connections of the process on which a ClientHello was seen. Both ends of one have the same random: those
+ * first on which it went the session's way.
+ */
+static size_t collect_hellos(struct task *task, const struct session *session,
+			     struct hello **ret_hellos)
 {
 	struct fdtable *table = cproc_of(task)->fds;
 	struct sock *sock = NULL;
-	size_t count, found = 0;
+	size_t count, found = 0, first = 0, at;
 	int *fds auto_free = fdtable_sockets(table, &count);
+	struct hello *hellos = own_zalloc(count * sizeof(*hellos));
 
-	*ret_hellos = own_alloc(count * sizeof(**ret_hellos));
-	for (size_t i = 0; i < count; i++)
-		if (fdtable_find(table, fds[i], &sock) == FD_SOCKET && sock->tls)
-			(*ret_hellos)[found++] = (struct hello){ sock, fds[i] };
+	for (size_t i = 0; i < count; i++) {
+		if (fdtable_find(table, fds[i], &sock) != FD_SOCKET || !sock->tls)
+			continue;
+		at = found++;
+		if (session->has_role && sock->hello_dir == session->hello_dir) {
+			hellos[at] = hellos[first];
+			at = first++;
+		}
+		hellos[at] = (struct hello){ sock, fds[i] };
+	}
+	*ret_hellos = hellos;
 	return found;
 }
 
@@ -259,7 +283,7 @@ static bool bind_random(struct capture *capture, struct task *task, struct sessi
 			uint64_t object)
 {
 	struct hello *hellos auto_free = NULL, hello;
-	size_t count = collect_hellos(task, &hellos);
+	size_t count = collect_hellos(task, session, &hellos);
 
 	if (!count || !search_object(task, object, hellos, count, &hello))
 		return false;
@@ -405,13 +429,27 @@ static void on_data(void *ctx, struct task *task, const struct probe_call *call)
 static void on_session(void *ctx, struct task *task, const struct probe_call *call)
 {
 	struct capture *capture = ctx;
+	struct session *session;
 
 	capture_ensure(capture, task);
-	if (call->row->kind == ROW_BIND)
-		bind_given(capture, task, session_of(cproc_of(task), call->session),
-			   (int)call->buffer);
-	else
+	switch (call->row->kind) {
+	case ROW_BIND:
+		session = session_of(cproc_of(task), call->session);
+		bind_given(capture, task, session, (int)call->buffer);
+		break;
+	case ROW_UNBIND:
+		session = map_get(&cproc_of(task)->sessions, call->session);
+		if (session)
+			unbind_session(capture, session);
+		break;
+	case ROW_ROLE:
+		session = session_of(cproc_of(task), call->session);
+		session->has_role = true;
+		session->hello_dir = call->row->dir == ROW_OUT ? DIR_OUT : DIR_IN;
+		break;
+	default:
 		session_free(capture, map_take(&cproc_of(task)->sessions, call->session));
+	}
 }
 
 static void on_note(void *ctx, struct task *task, const char *text)

@@ -54,6 +54,7 @@ struct sock {
 	bool tls;               /* a ClientHello was seen, with client_random */
 	bool plain_seen;
 	uint8_t client_random[32];
+	enum event_dir hello_dir; /* which way that went */
 	struct audit audit;
 	char *path; /* of a file, pipe or terminal; NULL for sockets */
 	uint64_t moved[DIRS];

@@ -38,6 +38,8 @@ static void print_site(const struct site *site)
 {
 	static const char *const kinds[] = { [ROW_CALL] = "data",
 					     [ROW_FORGET] = "end of a session",
+					     [ROW_UNBIND] = "a session's new beginning",
+					     [ROW_ROLE] = "a client's or a server's session",
 					     [ROW_BIND] = "a session's descriptor" };
 	const struct probe_row *row = site->row;
 	bool no_data = row->kind == ROW_CALL && row->length.kind == PLACE_NONE;

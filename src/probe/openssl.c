@@ -35,10 +35,10 @@
 		.peek = (is_peek), .is_tls = true, .success = (when), .session = ARG(0), \
 		.buffer = ARG(1), .length = AT_ARG(at), __VA_ARGS__                      \
 	}
-#define FORGETTING(name)                                                                  \
-	{                                                                                 \
-		.symbol = (name), .maker = "OpenSSL", .kind = ROW_FORGET, .is_tls = true, \
-		.session = ARG(0)                                                         \
+#define ENTERING(name, k, ...)                                                     \
+	{                                                                          \
+		.symbol = (name), .maker = "OpenSSL", .kind = (k), .is_tls = true, \
+		.session = ARG(0), __VA_ARGS__                                     \
 	}
 #define BINDING(name)                                                                   \
 	{                                                                               \
@@ -64,9 +64,12 @@ const struct probe_row openssl_rows[] = {
 	 */
 	STORING("BIO_f_ssl", ROW_OUT, false, IF_POSITIVE, 3, .method = "BIO_write", .slot = 2),
 	STORING("BIO_f_ssl", ROW_IN, false, IF_POSITIVE, 3, .method = "BIO_read", .slot = 4),
-	FORGETTING("SSL_free"),
-	FORGETTING("SSL_clear"),
-	FORGETTING("SSL_set_bio"),
+	ENTERING("SSL_free", ROW_FORGET),
+	ENTERING("SSL_clear", ROW_UNBIND),
+	ENTERING("SSL_set_bio", ROW_UNBIND),
+	/* SSL_connect and SSL_accept call them, too. */
+	ENTERING("SSL_set_connect_state", ROW_ROLE, .dir = ROW_OUT),
+	ENTERING("SSL_set_accept_state", ROW_ROLE, .dir = ROW_IN),
 	BINDING("SSL_set_fd"),
 	BINDING("SSL_set_rfd"),
 	BINDING("SSL_set_wfd"),

@@ -201,7 +201,7 @@ static void at_entry(struct probes *probes, struct task *task, const struct regs
 	struct frame frame = { 0 };
 
 	fill_frame(&frame, task, regs, site);
-	if (site->row->kind == ROW_FORGET) {
+	if (site->row->kind != ROW_CALL) {
 		tell_session(probes, task, &frame);
 		return;
 	}

@@ -53,7 +53,7 @@ struct probe_seen {
 struct probe_ops {
 	/* Bytes were handed over (ROW_CALL). They are at call->buffer of the stopped task now. */
 	void (*data)(void *ctx, struct task *task, const struct probe_call *call);
-	/* A session has ended, or (ROW_BIND) has got the descriptor in call->buffer as its only one. */
+	/* A session has ended, or what else its row's kind says; ROW_BIND's descriptor is call->buffer. */
 	void (*session)(void *ctx, struct task *task, const struct probe_call *call);
 	/* What the user should know: a module whose plaintext cannot be had, a function that cannot. */
 	void (*note)(void *ctx, struct task *task, const char *text);

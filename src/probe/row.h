@@ -13,7 +13,9 @@ enum row_abi { ABI_C, ABI_GO };
 /* When a row's values are looked at, and what is done then. */
 enum row_kind {
 	ROW_CALL,   /* at the return: buffer and length are data; no length: others are within it */
-	ROW_FORGET, /* at the entry: the session ends, or gets another socket */
+	ROW_FORGET, /* at the entry: the session ends */
+	ROW_UNBIND, /* at the entry: the session gets another socket, or begins anew */
+	ROW_ROLE,   /* at the entry: the session's hello goes out (a client's) or comes in: `dir` */
 	ROW_BIND,   /* at the return: the session has a descriptor, `buffer` */
 };
 
@@ -63,7 +65,7 @@ struct probe_row {
 /* Nobody looks at its return. */
 static inline bool row_is_entry_only(const struct probe_row *row)
 {
-	return row->kind == ROW_FORGET || row->at_entry;
+	return (row->kind != ROW_CALL && row->kind != ROW_BIND) || row->at_entry;
 }
 
 /* Tables, each ended by a row without a symbol. */

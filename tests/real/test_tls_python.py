@@ -2,6 +2,7 @@
 python's ssl traced: on sockets, by urllib, by asyncio (memory BIOs), as a server, and on sockets of which
 some are not captured.
 """
+import json
 import ssl
 
 import lib
@@ -91,6 +92,30 @@ async def main():
             writer.write(line)
             answer = await reader.readline()
             assert answer == line, answer
+asyncio.run(main())
+"""
+
+# Both ends of each connection in one process; the server's address is told.
+ENDS = """
+import asyncio, ssl, sys
+to = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+to.load_cert_chain(sys.argv[1], sys.argv[2])
+async def answer(reader, writer):
+    while line := await reader.readline():
+        writer.write(b"answer to " + line)
+    writer.close()
+async def ask(port, number):
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=ssl._create_unverified_context())
+    for line in (f"{number} {count}\\n".encode() for count in range(int(sys.argv[3]))):
+        writer.write(line)
+        assert await reader.readline() == b"answer to " + line
+    writer.close()
+    await writer.wait_closed()
+async def main():
+    server = await asyncio.start_server(answer, "127.0.0.1", 0, ssl=to)
+    address = server.sockets[0].getsockname()
+    await asyncio.gather(*(ask(address[1], number) for number in range(5)))
+    print("%s:%d" % address)
 asyncio.run(main())
 """
 
@@ -188,10 +213,28 @@ def asyncio_server(test):
                           clean=lib.nothing)
 
 
+def ends(test):
+    cert, key = tls.certificate(test)
+    for count, options in (1, []), (50, []), (10, ["--engine", "stop"]):
+        traced = test.run([PYTHON, "-c", ENDS, cert, key, str(count)], traced=True, options=options)
+        expect(traced.status == 0, f"it fails: {traced.told()}")
+        lib.keep_laws(lib.laws.check, traced.base)
+        with open(traced.stdout, encoding="utf-8") as out, \
+                open(traced.capture_path, encoding="utf-8") as lines:
+            address = out.read().strip()
+            told = [event for event in map(json.loads, lines)
+                    if event["type"] == "data" and event["layer"] == "plain"]
+        expect(len(told) == 5 * count * 4, f"{len(told)} pieces of plaintext")
+        for event in told:
+            server = event["text"].startswith("answer") == (event["dir"] == "out")
+            expect(event["local" if server else "remote"] == address,
+                   f"told of the other end: {event}")
+
+
 def local(test):
     port, path = tls.serve_both(test)
     for script in BOTH, BOTH_ASYNCIO:
         tls.check_apart(test, lambda count: [PYTHON, "-c", script, port, path, count])
 
 
-lib.main(blocking, locked, urllib, asyncio, asyncio_server, local, large)
+lib.main(blocking, locked, urllib, asyncio, asyncio_server, ends, local, large)
