@@ -50,25 +50,41 @@ struct websocket {
 	bool deflate;
 };
 
+/* One, with its parameters: only this one's count. */
+static void take_extension(struct websocket *ws, int client, struct span extension)
+{
+	struct span item = span_trim(span_split(&extension, ';'), " \t");
+
+	if (!span_equal_nocase(item, SPAN("permessage-deflate")))
+		return;
+	ws->deflate = true;
+	while (extension.len) {
+		item = span_trim(span_split(&extension, ';'), " \t");
+		if (span_equal_nocase(item, SPAN("client_no_context_takeover")))
+			ws->halves[client].forgets = true;
+		else if (span_equal_nocase(item, SPAN("server_no_context_takeover")))
+			ws->halves[!client].forgets = true;
+	}
+}
+
 static void websocket_open(struct channel *channel)
 {
 	struct websocket *ws = channel->state;
 	const struct exchange *exchange = channel->inherited;
 	const struct message *response = exchange ? exchange->response : NULL;
-	struct span extensions, item;
 
 	if (!response || channel->client < 0)
 		return;
 	ws->exchange = exchange->number;
-	extensions = message_header(response, "sec-websocket-extensions");
-	while (extensions.len) {
-		item = span_trim(span_split(&extensions, ';'), " \t");
-		if (span_equal_nocase(item, SPAN("permessage-deflate")))
-			ws->deflate = true;
-		else if (span_equal_nocase(item, SPAN("client_no_context_takeover")))
-			ws->halves[channel->client].forgets = true;
-		else if (span_equal_nocase(item, SPAN("server_no_context_takeover")))
-			ws->halves[!channel->client].forgets = true;
+	/* There can be several headers, each with several of them (RFC 6455, 9.1). */
+	for (size_t i = 0; i < response->attr_count; i++) {
+		struct span extensions = response->attrs[i].value;
+
+		if (response->attrs[i].key != ATTR_HEADER ||
+		    !span_equal_nocase(response->attrs[i].name, SPAN("sec-websocket-extensions")))
+			continue;
+		while (extensions.len)
+			take_extension(ws, channel->client, span_split(&extensions, ','));
 	}
 }
 
