@@ -147,6 +147,7 @@ bool tapped_enter(struct capture *capture, struct task *task, int fd, const stru
 	tap_get_stats(capture->tap, &stats);
 	again = tap_site(capture->tap, task, wanted == RING_FD_SOCKET);
 	explain_site(capture, task, stats.refused);
+	explain(capture, task, tap_why(capture->tap, task->proc));
 	if (tap_fd_state(capture->tap, task->proc, fd) == RING_FD_UNKNOWN)
 		tap_fd(capture->tap, task->proc, fd, wanted);
 	return hooked_make(capture, task) || again;

@@ -36,6 +36,7 @@ struct tapped {
 	struct proc *proc;
 	struct ring *ring;
 	uint32_t number; /* ring_control.process */
+	int error;       /* of setup_process */
 	bool refused;    /* not tapped, and not tried again */
 	bool ready;      /* the agent is in place */
 	bool recalled;   /* all calls are traced, as one of them is wanted */

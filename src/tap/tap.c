@@ -221,7 +221,9 @@ bool tap_site(struct tap *tap, struct task *task, bool begin)
 		tapped = tapped_new(tap, task->proc);
 	if (!tapped || tapped->refused || (!tapped->ready && !begin))
 		return false;
-	if (!tapped->ready && setup_process(tap, tapped, task)) {
+	if (!tapped->ready)
+		tapped->error = setup_process(tap, tapped, task);
+	if (tapped->error) {
 		tapped->refused = true;
 		return task->retry;
 	}
@@ -278,6 +280,19 @@ uint8_t tap_fd_state(const struct tap *tap, const struct proc *proc, int fd)
 	const struct tapped *tapped = map_get(&tap->procs, (uint64_t)proc->pid);
 
 	return tapped ? (uint8_t)(uintptr_t)map_get(&tapped->fds, (uint32_t)fd) : RING_FD_UNKNOWN;
+}
+
+const char *tap_why(const struct tap *tap, const struct proc *proc)
+{
+	const struct tapped *tapped = map_get(&tap->procs, (uint64_t)proc->pid);
+
+	if (!tapped || !tapped->error || tapped->error == -ESRCH)
+		return NULL;
+	if (tapped->error == -EEXIST)
+		return "it has mapped something where the agent would be";
+	if (tapped->error == -EOPNOTSUPP)
+		return "it has a shadow stack";
+	return "the agent cannot be mapped into it";
 }
 
 bool tap_is_ready(const struct tap *tap, const struct proc *proc)

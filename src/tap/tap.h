@@ -121,6 +121,9 @@ uint8_t tap_fd_state(const struct tap *tap, const struct proc *proc, int fd);
 /* True if the process has the agent. */
 bool tap_is_ready(const struct tap *tap, const struct proc *proc);
 
+/* Why the agent could not be put into the process; NULL: it was not tried, or it is there. */
+const char *tap_why(const struct tap *tap, const struct proc *proc);
+
 /* The process's descriptors are shared with others, or cannot be known: it is not tapped. */
 void tap_refuse(struct tap *tap, struct proc *proc);
 

@@ -292,6 +292,16 @@ class Engine(Case):
         self.assertIn(self.SAID + b" it: --stack needs the thread where it was", done.stderr)
         self.assertEqual(done.stderr.count(self.SAID), 1)
 
+    def test_taken(self):
+        """As browsers reserve all of the lowest 4 GiB."""
+        taken = ("import ctypes, socket; m = ctypes.CDLL(None).mmap; "
+                 "m.restype = m.argtypes = None; "
+                 "m(ctypes.c_long(0x7a700000), ctypes.c_long(4096), 0, 0x32, -1, ctypes.c_long(0)); "
+                 "a, b = socket.socketpair(); a.send(b'hello'); assert b.recv(9) == b'hello'")
+        done = self.run_it("-v", "--unix", "--", sys.executable, "-c", taken)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn(self.SAID + b" it: it has mapped something where the agent", done.stderr)
+
     def test_silent(self):
         for options in ("--stack",), ("-v", "--engine", "stop"):
             self.assertNotIn(self.SAID, self.talk(*options).stderr)
