@@ -222,7 +222,8 @@ void descriptor_released(struct capture *capture, struct task *task, int fd, str
 		if (sock->refs == 1)
 			audit_end(capture, task, fd, sock);
 		plain_closing(capture, task, fd, sock);
-		emit_socket(capture, task, SOCKET_CLOSE, fd, sock, 0);
+		if (!closing_waits(capture, task, fd, sock))
+			emit_socket(capture, task, SOCKET_CLOSE, fd, sock, 0);
 	}
 	sock_put(&capture->socks, sock);
 }

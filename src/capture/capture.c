@@ -285,6 +285,7 @@ static void on_exec(void *ctx, struct task *task)
 	read_comm(task);
 	cproc = cproc_of(task);
 	stack_forget(cproc);
+	closings_end(capture, task);
 	if (capture->probes)
 		probes_forget(capture->probes, task->proc);
 	sessions_done(capture, cproc);
@@ -354,6 +355,7 @@ static void on_gone(void *ctx, struct task *task, int status, bool last)
 			table_drop(capture, task);
 		else
 			table_release(capture, task);
+		closings_end(capture, task);
 		if (cproc->executed && status != -1)
 			emit_exit(capture, task, status);
 		map_take(&capture->procs, (uint64_t)task->proc->pid);

@@ -15,6 +15,7 @@
 
 /* A TLS session of a library, by the address of its object. */
 struct session {
+	uint64_t id;
 	struct sock *sock; /* one reference; NULL: not known yet, or … */
 	int fd;
 	bool foreign; /* … nothing that is captured */
@@ -34,6 +35,7 @@ static struct session *session_of(struct cproc *cproc, uint64_t id)
 	if (map_count(&cproc->sessions) >= SESSIONS_MAX)
 		sessions_done(cproc->capture, cproc);
 	session = own_zalloc(sizeof(*session));
+	session->id = id;
 	session->fd = -1;
 	map_put(&cproc->sessions, id, session);
 	return session;
@@ -62,6 +64,8 @@ static void bind_session(struct capture *capture, struct session *session, struc
 		sock_put(&capture->socks, session->sock);
 		session->sock = sock ? sock_get(sock) : NULL;
 	}
+	if (sock)
+		sock->session = session->id;
 	session->fd = fd;
 	session->foreign = !sock;
 }
@@ -464,7 +468,13 @@ static void on_busy(void *ctx, struct task *task, unsigned int calls)
 	hooked_busy(ctx, task, calls);
 }
 
-const struct probe_ops plain_ops = { on_data, on_session, on_note, on_busy };
+static void on_returned(void *ctx, struct task *task, uint64_t session)
+{
+	if (task->user)
+		closing_returned(ctx, task, session);
+}
+
+const struct probe_ops plain_ops = { on_data, on_session, on_returned, on_note, on_busy };
 
 void plain_closing(struct capture *capture, struct task *task, int fd, const struct sock *sock)
 {

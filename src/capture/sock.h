@@ -53,6 +53,7 @@ struct sock {
 	bool zerocopy;          /* has received by TCP_ZEROCOPY_RECEIVE */
 	bool tls;               /* a ClientHello was seen, with client_random */
 	bool plain_seen;
+	uint64_t session; /* of the library's that was bound to it last; 0: none */
 	uint8_t client_random[32];
 	enum event_dir hello_dir; /* which way that went */
 	struct audit audit;

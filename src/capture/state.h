@@ -66,8 +66,9 @@ struct cproc {
 	bool explained;        /* why its calls are stopped at was told */
 	bool scanned;          /* attached: all its descriptors have been looked at */
 	unsigned int exiting;  /* tasks that are about to end */
-	struct map in_calls;   /* descriptors that threads were waiting on, at … */
-	uint64_t in_calls_at;  /* CLOCK_MONOTONIC */
+	struct closing *closings;
+	struct map in_calls;  /* descriptors that threads were waiting on, at … */
+	uint64_t in_calls_at; /* CLOCK_MONOTONIC */
 };
 
 /* A call that is under way: what was learned at its entry. */
@@ -257,6 +258,14 @@ struct sock *ghost_find(const struct capture *capture, pid_t pid, int fd, uint8_
 /* They have had their time, or it is the end. */
 void ghosts_sweep(struct capture *capture, bool all);
 void ghosts_drop(struct capture *capture);
+
+/*
+ * closing.c: true if the socket's close is to be told later, as a function of Go's TLS is under way on it;
+ * then, or when the process ends, or has a new program.
+ */
+bool closing_waits(struct capture *capture, struct task *task, int fd, struct sock *sock);
+void closing_returned(struct capture *capture, struct task *task, uint64_t session);
+void closings_end(struct capture *capture, struct task *task);
 
 /* capture.c: the state of a task and its process, made if there is none yet. */
 void capture_ensure(struct capture *capture, struct task *task);

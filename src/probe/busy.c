@@ -178,4 +178,6 @@ void probes_left(struct probes *probes, struct task *task, const struct probe_se
 
 	if (call.len && call.len < LENGTH_MAX && !within)
 		probes->ops->data(probes->ctx, task, &call);
+	if (is_go)
+		probes->ops->returned(probes->ctx, task, call.session);
 }

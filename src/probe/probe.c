@@ -322,6 +322,12 @@ static void fill_spilled(struct frame *frame, const struct task *task, const str
 	frame->length = value_word(task, sp + 24, 8);
 }
 
+static void tell_returned(struct probes *probes, struct task *task, const struct frame *frame)
+{
+	if (frame)
+		probes->ops->returned(probes->ctx, task, frame->session);
+}
+
 static void go_ret(void *ctx, struct task *task, struct regs *regs, void *arg)
 {
 	struct probes *probes = ctx;
@@ -331,8 +337,10 @@ static void go_ret(void *ctx, struct task *task, struct regs *regs, void *arg)
 	struct frame *frame auto_free = map_take(&probed->running, go_key(g, site->row->dir));
 	uint64_t room;
 
-	if (!value_succeeded(task, regs, site))
+	if (!value_succeeded(task, regs, site)) {
+		tell_returned(probes, task, frame);
 		return;
+	}
 	if (!frame || frame->site != site) {
 		free(frame);
 		frame = own_zalloc(sizeof(*frame));
@@ -342,6 +350,7 @@ static void go_ret(void *ctx, struct task *task, struct regs *regs, void *arg)
 			return;
 	}
 	tell_data(probes, task, regs, frame);
+	tell_returned(probes, task, frame);
 }
 
 brk_hit *probe_entry_handler(const struct site *site)
@@ -375,6 +384,21 @@ static struct probed *running_go(struct probes *probes, const struct task *task)
 	struct probed *probed = map_get(&probes->procs, (uint64_t)task->proc->pid);
 
 	return probed && probed->has_go && probed->running.head ? probed : NULL;
+}
+
+bool probes_go_under_way(struct probes *probes, const struct task *task, uint64_t session)
+{
+	struct probed *probed = running_go(probes, task);
+
+	if (!probed)
+		return false;
+	MAP_FOR_EACH(node, &probed->running) {
+		const struct frame *frame = map_value(node);
+
+		if (frame->session == session)
+			return true;
+	}
+	return false;
 }
 
 uint64_t probes_session(struct probes *probes, struct task *task, enum row_dir dir)

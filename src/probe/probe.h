@@ -55,6 +55,8 @@ struct probe_ops {
 	void (*data)(void *ctx, struct task *task, const struct probe_call *call);
 	/* A session has ended, or what else its row's kind says; ROW_BIND's descriptor is call->buffer. */
 	void (*session)(void *ctx, struct task *task, const struct probe_call *call);
+	/* A call of Go's is over, and what is to be told of it was. */
+	void (*returned)(void *ctx, struct task *task, uint64_t session);
 	/* What the user should know: a module whose plaintext cannot be had, a function that cannot. */
 	void (*note)(void *ctx, struct task *task, const char *text);
 	/* One of the process's functions was called so often by now, and each call costs two stops. */
@@ -98,6 +100,9 @@ uint64_t probes_session(struct probes *probes, struct task *task, enum row_dir d
 /* The same for a call that was made before this stop: its stack pointer, and Go's goroutine (r14). */
 uint64_t probes_session_at(struct probes *probes, const struct task *task, enum row_dir dir,
 			   uint64_t sp, uint64_t g);
+
+/* True if a function of that session is under way, in whichever of the process's goroutines. */
+bool probes_go_under_way(struct probes *probes, const struct task *task, uint64_t session);
 
 /*
  * Functions of the process that have been called so often and whose arguments and results a row names
