@@ -208,6 +208,9 @@ static const char *const other_libraries[] = {
 	"crypto.so", /* Erlang's, which speaks TLS in its own language */
 };
 
+/* It derives keys for libnss3.so, which is the one that is known. */
+static const char deriving[] = "libsoftokn3.so";
+
 static const char *base_name(const char *path)
 {
 	const char *slash = strrchr(path, '/');
@@ -216,28 +219,45 @@ static const char *base_name(const char *path)
 }
 
 /*
- * What static copies of TLS libraries leave in a program without symbols: a label of RFC 8446, 7.1, "c hs
- * traffic", which whoever derives keys has. Here without its first letter, as this program is none.
+ * What static copies of TLS libraries leave in a program without symbols: labels which whoever derives keys
+ * has. That of TLS 1.3 (RFC 8446, 7.1), or both of those before it (RFC 5246, 6.3 and 7.4.9), as other
+ * programs have one of these for ends of their own. Here without their first letters, as this program is none.
  */
-static const char label[] = " hs traffic";
+static const struct label {
+	char first;
+	const char *rest;
+} labels[] = { { 'c', " hs traffic" }, { 'c', "lient finished" }, { 'k', "ey expansion" } };
 
-static bool has_label(const uint8_t *bytes, size_t len)
+enum { LABEL_13 = 1, LABELS_12 = 6, LABEL_MAX = 16 };
+
+static bool has_label(const uint8_t *bytes, size_t len, const struct label *label)
 {
 	const uint8_t *end = bytes + len, *at = bytes;
 
-	while ((at = memmem(at, (size_t)(end - at), label, sizeof(label) - 1))) {
-		if (at > bytes && at[-1] == 'c')
+	while ((at = memmem(at, (size_t)(end - at), label->rest, strlen(label->rest)))) {
+		if (at > bytes && at[-1] == label->first)
 			return true;
 		at++;
 	}
 	return false;
 }
 
+/* A bit for each. */
+static unsigned int find_labels(const uint8_t *bytes, size_t len)
+{
+	unsigned int found = 0;
+
+	for (size_t i = 0; i < sizeof(labels) / sizeof(labels[0]); i++)
+		found |= (unsigned int)has_label(bytes, len, &labels[i]) << i;
+	return found;
+}
+
 static bool has_tls_inside(struct elf *elf)
 {
-	const size_t window = 1U << 20, overlap = sizeof(label);
+	const size_t window = 1U << 20, overlap = LABEL_MAX;
 	uint8_t *bytes auto_free = own_alloc(window);
 	struct elf_segment segment;
+	unsigned int found = 0;
 	size_t n;
 
 	for (size_t i = 0; elf_segment(elf, i, &segment); i++) {
@@ -247,7 +267,8 @@ static bool has_tls_inside(struct elf *elf)
 			n = elf_read(elf, segment.addr + at, bytes, window);
 			if (!n)
 				break;
-			if (has_label(bytes, n))
+			found |= find_labels(bytes, n);
+			if (found & LABEL_13 || (found & LABELS_12) == LABELS_12)
 				return true;
 			if (n <= overlap)
 				break;
@@ -277,6 +298,8 @@ static const char *why_unprobed(struct module *module, struct elf *elf)
 		return strncmp(name, "libssl.so", 9) && strncmp(name, "libgnutls.so", 12)
 			       ? NULL
 			       : "it is no 64-bit library: only those are probed";
+	if (!strncmp(name, deriving, strlen(deriving)))
+		return NULL;
 	return has_tls_inside(elf) ? "a TLS library is built into it, without its functions' names"
 				   : NULL;
 }

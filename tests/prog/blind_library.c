@@ -1,5 +1,10 @@
-/* A library that is named like one for TLS; see blind.c. */
+/* A library that is named like one for TLS, or has what is in one; see blind.c. */
 int blind_library(void);
+
+#ifdef LABEL
+extern const char blind_label[];
+const char blind_label[] = LABEL;
+#endif
 
 int blind_library(void)
 {
