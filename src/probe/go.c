@@ -28,4 +28,5 @@ const struct probe_row go_rows[] = {
 	{ .symbol = NULL },
 };
 
-const struct probe_row *const probe_tables[] = { openssl_rows, gnutls_rows, go_rows, NULL };
+const struct probe_row *const probe_tables[] = { openssl_rows, gnutls_rows, go_rows, mono_rows,
+						 NULL };

@@ -69,7 +69,7 @@ static inline bool row_is_entry_only(const struct probe_row *row)
 }
 
 /* Tables, each ended by a row without a symbol. */
-extern const struct probe_row openssl_rows[], gnutls_rows[], go_rows[];
+extern const struct probe_row openssl_rows[], gnutls_rows[], go_rows[], mono_rows[];
 
 /* All const tables, ended by NULL. */
 extern const struct probe_row *const probe_tables[];
