@@ -69,7 +69,7 @@ static bool is_attr(const struct line *line, const char *name, struct span *ret_
 /* The command with its SQL, or else: as said_text() has it, with stars for what is masked. */
 static void add_said(struct buf *out, const struct unit *unit)
 {
-	static const char *const names[] = { "question", "sql", "args", "user" };
+	static const char *const names[] = { "questions", "sql", "args", "user" };
 	struct span value;
 	size_t end = 0;
 	bool found = false;

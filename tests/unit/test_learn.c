@@ -195,6 +195,33 @@ static void test_pool(void **state)
 	assert_string_equal(one, other);
 }
 
+/* A question over TCP and its answer, each with its length in front: RFC 1035, 4.2.2. */
+#define DNS(id, flags, name) "\0\x13\0" id flags "\0\1\0\0\0\0\0\0\1" name "\0\0\1\0\1"
+#define ASKED(id, name)      DNS(id, "\1\0", name), DNS(id, "\x81\x80", name)
+#define DNS_SIZE             (sizeof(DNS("\1", "\1\0", "a")) - 1)
+#define DNS_SIZES            DNS_SIZE, DNS_SIZE
+
+/* Of a name server nothing but the question tells one exchange from another. */
+static void test_questions(void **state)
+{
+	static const struct run twice = {
+		.conns = { { .remote = "127.0.0.1:53",
+			     .said = { ASKED("\1", "a"), ASKED("\2", "b"), ASKED("\3", "b") },
+			     .lens = { DNS_SIZES, DNS_SIZES, DNS_SIZES } } }
+	};
+	static const struct run once = { .conns = {
+						 { .remote = "127.0.0.1:53",
+						   .said = { ASKED("\1", "a"), ASKED("\2", "b") },
+						   .lens = { DNS_SIZES, DNS_SIZES } } } };
+	char *rules auto_free = learned_text(&twice, &once, "");
+	char *one auto_free = run_golden(&once, rules, LEVEL_FULL);
+	char *other auto_free = run_golden(&twice, rules, LEVEL_FULL);
+
+	(void)state;
+	assert_string_equal(rules, "count any \"QUERY b A\" resolver\n");
+	assert_string_equal(one, other);
+}
+
 /* JSON that is too long to be shown has names, too. */
 static void test_long(void **state)
 {
@@ -223,6 +250,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_learn),
 		cmocka_unit_test(test_pool),
+		cmocka_unit_test(test_questions),
 		cmocka_unit_test(test_long),
 	};
 
