@@ -41,6 +41,7 @@
 #define RING_FDS       65536
 #define RING_FD_STATES (RING_CONTROL + 0x1000)
 #define RING_THREADS   1024
+#define RING_NO_THREAD 1 /* no thread's fs base is so small: 0 free, 1 was one */
 
 /* States of a descriptor: what the agent does with it. */
 #define RING_FD_UNKNOWN 0 /* a traced call: iotrace looks */
@@ -206,7 +207,7 @@ struct ring_control {
 	/* Attached processes, which have no filter: a bit for each number that is to be seen. */
 	_Alignas(64) uint64_t numbers[RING_NUMBER_MAX / 64];
 	_Alignas(0x1000) uint8_t fd_state[RING_FDS];
-	/* fs bases of the threads that iotrace knows, by ring_thread_slot; 0 free, 1 was one. */
+	/* fs bases of the threads that iotrace knows, by ring_thread_slot; else up to RING_NO_THREAD. */
 	uint64_t threads[RING_THREADS];
 	_Alignas(0x1000) struct ring_open open[RING_OPEN];
 };

@@ -10,9 +10,6 @@
 #include <sched.h>
 #include <stddef.h>
 
-/* A slot that was used: a search must go on behind it. No fs base is so small. */
-#define SLOT_WAS_USED 1
-
 static uint64_t slot_addr(uint32_t slot)
 {
 	return RING_CONTROL + offsetof(struct ring_control, threads) +
@@ -28,7 +25,7 @@ static bool find_slot(struct tapped *tapped, uint64_t key, bool want_free, uint6
 		addr = slot_addr(ring_thread_slot(key) + i);
 		if (space_peek(tapped->proc, addr, &there, sizeof(there)))
 			return false;
-		if (there == key || (want_free && there <= SLOT_WAS_USED)) {
+		if (there == key || (want_free && there <= RING_NO_THREAD)) {
 			*ret_addr = addr;
 			return true;
 		}
@@ -40,7 +37,7 @@ static void put_key(struct tapped *tapped, struct task *task, uint64_t key)
 {
 	uint64_t addr;
 
-	if (key <= SLOT_WAS_USED || map_get(&tapped->threads, key) ||
+	if (key <= RING_NO_THREAD || map_get(&tapped->threads, key) ||
 	    !find_slot(tapped, key, true, &addr) ||
 	    space_poke(tapped->proc, addr, &key, sizeof(key)))
 		return;
@@ -94,7 +91,8 @@ void thread_expect(const struct tap *tap, struct tapped *tapped, const struct ta
 
 void thread_forget(struct tapped *tapped, pid_t tid, bool alive)
 {
-	const uint64_t was_used = SLOT_WAS_USED;
+	/* A search must go on behind it. */
+	const uint64_t was_used = RING_NO_THREAD;
 	uint64_t key = (uint64_t)(uintptr_t)map_take(&tapped->keys, (uint64_t)tid), addr;
 
 	if (!key)

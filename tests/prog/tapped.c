@@ -6,6 +6,7 @@
 
 #include "iotrace/ring.h"
 
+#include <asm/prctl.h>
 #include <dirent.h>
 #include <errno.h>
 #include <execinfo.h>
@@ -392,6 +393,49 @@ static void stopped(void)
 	same("status %d", WEXITSTATUS(status));
 }
 
+/* -- a thread that has no base: nobody made it one, as there is no C library */
+
+static __attribute__((noinline)) long call(long nr, long one, const void *two, size_t three)
+{
+	long result;
+
+	__asm__ volatile("syscall"
+			 : "=a"(result)
+			 : "a"(nr), "D"(one), "S"(two), "d"(three)
+			 : "rcx", "r11", "memory");
+	return result;
+}
+
+/* Nothing of the C library's may be called in between. */
+static __attribute__((noinline, optimize("no-stack-protector"))) long
+call_without_base(long nr, long fd, const void *bytes, size_t len)
+{
+	unsigned long base = 0;
+	long result;
+
+	call(SYS_arch_prctl, ARCH_GET_FS, &base, 0);
+	call(SYS_arch_prctl, ARCH_SET_FS, NULL, 0);
+	result = call(nr, fd, bytes, len);
+	call(SYS_arch_prctl, ARCH_SET_FS, (void *)base, 0);
+	return result;
+}
+
+static void without_base(void)
+{
+	char got[10];
+
+	open_all();
+	pair_talk(&pair, 3);
+	for (int i = 0; i < 20; i++) {
+		check(call_without_base(SYS_write, pair.fds[0], "baseless", 8) == 8);
+		want_data(&pair.conns[0], pair.fds[0], "write", "baseless", 8, "");
+		check(call_without_base(SYS_read, pair.fds[1], got, sizeof(got)) == 8);
+		want_data(&pair.conns[1], pair.fds[1], "read", "baseless", 8, "");
+	}
+	pair_talk(&pair, 3);
+	pair_close(&pair);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct tapped_case cases[] = {
@@ -402,6 +446,7 @@ int main(int argc, char **argv)
 		{ "backtrace", backtraces },
 		{ "jumped", jumped },
 		{ "stopped", stopped },
+		{ "without_base", without_base },
 	};
 
 	check(argc == 2);

@@ -48,8 +48,9 @@ INLINE int is_known(uint64_t key)
 	for (uint32_t i = 0; i < RING_THREAD_PROBES; i++) {
 		uint64_t there = *(volatile uint64_t *)&CONTROL->threads[(slot + i) % RING_THREADS];
 
+		/* Where there is no C library, threads have no base, as free slots. */
 		if (there == key)
-			return 1;
+			return key > RING_NO_THREAD;
 		if (!there)
 			return 0;
 	}
