@@ -62,3 +62,28 @@ const struct mapping *maps_find(const struct maps *maps, uint64_t addr)
 			return &maps->items[i];
 	return NULL;
 }
+
+/* Valgrind's tools are programs of their own: PREFIX/valgrind/memcheck-amd64-linux. */
+static bool is_valgrind(const char *path, const char *name)
+{
+	static const char folder[] = "/valgrind/", suffix[] = "-linux";
+	size_t len = strlen(name);
+
+	return (size_t)(name - path) >= sizeof(folder) - 1 &&
+	       !memcmp(name - sizeof(folder) + 1, folder, sizeof(folder) - 1) &&
+	       len >= sizeof(suffix) && !strcmp(name + len - sizeof(suffix) + 1, suffix);
+}
+
+const char *maps_translator(const struct maps *maps)
+{
+	for (size_t i = 0; i < maps->count; i++) {
+		const struct mapping *mapping = &maps->items[i];
+		const char *slash = strrchr(mapping->path, '/');
+
+		if (slash && mapping->flags[2] == 'x' &&
+		    (is_valgrind(mapping->path, slash + 1) ||
+		     !strcmp(slash + 1, "libdynamorio.so") || !strcmp(slash + 1, "pinbin")))
+			return mapping->path;
+	}
+	return NULL;
+}

@@ -27,4 +27,10 @@ void maps_done(struct maps *maps);
 /* The mapping that holds addr, NULL: none. Valid as long as the maps are. */
 const struct mapping *maps_find(const struct maps *maps, uint64_t addr);
 
+/*
+ * The path of who runs the program by translating its code (Valgrind): a trap in that is not met, but
+ * translated, too. NULL: the processor runs it.
+ */
+const char *maps_translator(const struct maps *maps);
+
 #endif

@@ -4,6 +4,7 @@
  * bear a number that tells.
  */
 #include "base/addr.h"
+#include "base/maps.h"
 #include "capture/message.h"
 #include "capture/state.h"
 
@@ -101,6 +102,19 @@ static void explain_site(struct capture *capture, struct task *task, uint64_t re
 	emit_note(capture, task, text);
 }
 
+/* Its code is read, and not run: what would be changed in it is the program's own, not the processor's. */
+static bool is_translated(const struct task *task)
+{
+	struct maps maps;
+	bool translated;
+
+	if (maps_read(task->tid, &maps))
+		return false;
+	translated = maps_translator(&maps);
+	maps_done(&maps);
+	return translated;
+}
+
 /* Only who asks for it: what can go wrong there goes wrong in somebody else's server. */
 bool tapped_begin(struct capture *capture, struct task *task)
 {
@@ -114,6 +128,8 @@ bool tapped_begin(struct capture *capture, struct task *task)
 	if (capture->options.engine == ENGINE_TAP)
 		why = capture->options.no_follow ? "its children are not followed"
 						 : why_unfit(cproc);
+	if (!why && is_translated(task))
+		why = "its code is translated, not run";
 	if (!why)
 		why = tap_attach(capture->tap, task);
 	/* A stopped process is one that makes no calls: at its next one. */

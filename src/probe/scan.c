@@ -190,13 +190,30 @@ static void scan_mapping(struct probes *probes, struct task *task, const struct 
 	map_put(&probed->mapped, mapping->start, mapped_as(mapping, module && module->count));
 }
 
+/* Nothing can be planted: it would be read as an instruction of the program, which would die of it. */
+static void refuse(struct probes *probes, struct task *task, const char *translator)
+{
+	struct probed *probed = probed_of(probes, task->proc);
+
+	if (probed->blind || probes->rows.no_tls)
+		return;
+	probed->blind = true;
+	probed->why_blind = own_printf("plaintext of TLS cannot be seen: the program's code is not "
+				       "run, but translated, by %s",
+				       translator);
+}
+
 void probes_scan(struct probes *probes, struct task *task)
 {
+	const char *translator;
 	struct maps maps;
 
 	if (!probes_wanted(probes) || maps_read(task->tid, &maps))
 		return;
-	for (size_t i = 0; i < maps.count; i++)
+	translator = maps_translator(&maps);
+	if (translator)
+		refuse(probes, task, translator);
+	for (size_t i = 0; i < maps.count && !translator; i++)
 		if (maps.items[i].flags[2] == 'x' && maps.items[i].inode &&
 		    *maps.items[i].path == '/')
 			scan_mapping(probes, task, &maps, &maps.items[i]);
