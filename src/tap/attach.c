@@ -7,6 +7,7 @@
  * When it is let go its code is restored while its threads run; each is taken out of the agent at the stop
  * at which it is let go. After a SIGKILL of iotrace the guardian takes the breakpoints out, and all calls pass.
  */
+#include "base/maps.h"
 #include "base/own.h"
 #include "base/proc.h"
 #include "tap/agent_blob.h"
@@ -158,13 +159,6 @@ static void restore_all(struct tap *tap, struct tapped *tapped, struct task *tas
 		restore_site(tap, tapped, task, (uint64_t)(uintptr_t)map_value(node));
 }
 
-void tap_learn(struct tap *tap, pid_t pid)
-{
-	const struct code_reader reader = { .tap = tap, .pid = pid };
-
-	known_each(&reader, NULL, NULL);
-}
-
 /*
  * A trap there takes the program's handler away, and ours (force_sig of kernel/signal.c). Threads in the
  * background that block all signals make few calls that are traced.
@@ -176,6 +170,40 @@ static bool blocks_traps(pid_t pid)
 	return !proc_signals(pid, &signals) && signals.blocked & PROC_SIGNAL(SIGTRAP);
 }
 
+/* There is something where the agent would be. */
+static bool is_taken(pid_t pid)
+{
+	struct maps maps;
+	bool taken = false;
+
+	if (maps_read(pid, &maps))
+		return false;
+	for (size_t i = 0; i < maps.count; i++)
+		taken |= maps.items[i].start < RING_DATA + 2 * RING_SIZE &&
+			 maps.items[i].end > RING_TEXT;
+	maps_done(&maps);
+	return taken;
+}
+
+/* … whichever of its threads is asked. */
+static const char *why_never(pid_t pid)
+{
+	if (is_sandboxed(pid))
+		return "it has a seccomp filter of its own";
+	if (blocks_traps(pid))
+		return "it has blocked SIGTRAP";
+	return is_taken(pid) ? "it has mapped something where the agent would be" : NULL;
+}
+
+void tap_learn(struct tap *tap, pid_t pid)
+{
+	const struct code_reader reader = { .tap = tap, .pid = pid };
+
+	/* A large program's code takes seconds, in which nothing of it is seen yet. */
+	if (!why_never(pid))
+		known_each(&reader, NULL, NULL);
+}
+
 /* Why it cannot be; NULL: it can. */
 static const char *why_not(struct tap *tap, struct task *task)
 {
@@ -185,11 +213,9 @@ static const char *why_not(struct tap *tap, struct task *task)
 		return "no thread of it could be stopped";
 	if (regs_get(task->tid, &regs) || regs_abi(&regs) != tap->abi)
 		return "it is no 64-bit program";
-	if (is_sandboxed(task->proc->pid))
-		return "it has a seccomp filter of its own";
-	if (blocks_traps(task->proc->pid))
-		return "it has blocked SIGTRAP";
-	return space_is_shared(task->proc) ? "it shares its memory with another process" : NULL;
+	if (space_is_shared(task->proc))
+		return "it shares its memory with another process";
+	return why_never(task->proc->pid);
 }
 
 const char *tap_attach(struct tap *tap, struct task *task)

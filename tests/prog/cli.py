@@ -292,15 +292,31 @@ class Engine(Case):
         self.assertIn(self.SAID + b" it: --stack needs the thread where it was", done.stderr)
         self.assertEqual(done.stderr.count(self.SAID), 1)
 
+    # As browsers reserve all of the lowest 4 GiB.
+    TAKEN = ("import ctypes, socket, sys; m = ctypes.CDLL(None).mmap; "
+             "m.restype = m.argtypes = None; "
+             "m(ctypes.c_long(0x7a700000), ctypes.c_long(4096), 0, 0x32, -1, ctypes.c_long(0)); "
+             "print('ready', flush=True); sys.stdin.readline(); "
+             "a, b = socket.socketpair(); a.send(b'hello'); assert b.recv(9) == b'hello'")
+    WHY = SAID + b" it: it has mapped something where the agent"
+
     def test_taken(self):
-        """As browsers reserve all of the lowest 4 GiB."""
-        taken = ("import ctypes, socket; m = ctypes.CDLL(None).mmap; "
-                 "m.restype = m.argtypes = None; "
-                 "m(ctypes.c_long(0x7a700000), ctypes.c_long(4096), 0, 0x32, -1, ctypes.c_long(0)); "
-                 "a, b = socket.socketpair(); a.send(b'hello'); assert b.recv(9) == b'hello'")
-        done = self.run_it("-v", "--unix", "--", sys.executable, "-c", taken)
+        done = self.run_it("-v", "--unix", "--", sys.executable, "-c", self.TAKEN)
         self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertIn(self.SAID + b" it: it has mapped something where the agent", done.stderr)
+        self.assertIn(self.WHY, done.stderr)
+
+    def test_taken_attached(self):
+        with subprocess.Popen([sys.executable, "-c", self.TAKEN], stdin=subprocess.PIPE,
+                              stdout=subprocess.PIPE) as program:
+            program.stdout.readline()
+            with subprocess.Popen([IOTRACE, "-v", "--unix", "--engine", "tap", "-p",
+                                   str(program.pid)], stderr=subprocess.PIPE) as tracer:
+                said = tracer.stderr.readline()
+                while said and self.WHY not in said:
+                    said = tracer.stderr.readline()
+                program.stdin.close()
+                self.assertEqual(program.wait(LIMIT), 0)
+                self.assertIn(self.WHY, said)
 
     def test_silent(self):
         for options in ("--stack",), ("-v", "--engine", "stop"):
