@@ -36,11 +36,22 @@ static bool complete(struct resp *resp, const struct resp_ops *ops, void *ctx)
 	return true;
 }
 
+/* Servers take any command of fewer than one word for none. */
+static bool is_negative(struct span text)
+{
+	uint64_t ignored;
+
+	return text.len > 1 && text.data[0] == '-' &&
+	       span_number((struct span){ text.data + 1, text.len - 1 }, 10, &ignored);
+}
+
 static bool open_aggregate(struct resp *resp, char type, struct span text,
 			   const struct resp_ops *ops, void *ctx, bool *ret_done)
 {
 	int64_t count;
 
+	if (is_negative(text))
+		text = SPAN("-1");
 	if (!read_count(text, &count) || resp->depth == NESTING_MAX)
 		return false;
 	if (count == -1 && text.data[0] == '-') {
