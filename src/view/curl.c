@@ -171,6 +171,8 @@ static void curl_connection(struct message_sink *sink, const struct connection *
 {
 	struct curl *curl = (struct curl *)sink;
 
+	if (http_silent(connection))
+		return;
 	curl->connections++;
 	curl->others += !http_spoken(connection);
 }

@@ -412,6 +412,8 @@ static void har_connection(struct message_sink *sink, const struct connection *c
 	struct har *har = har_of(sink);
 
 	end_socket(har, connection->origin->conn);
+	if (http_silent(connection))
+		return;
 	har->connections++;
 	har->others += !http_spoken(connection);
 }

@@ -6,6 +6,14 @@ bool http_is(enum protocol protocol)
 	       protocol == PROTOCOL_GRPC;
 }
 
+bool http_silent(const struct connection *connection)
+{
+	for (unsigned int i = 0; i < LAYERS; i++)
+		if (connection->bytes[i][DIR_OUT] || connection->bytes[i][DIR_IN])
+			return false;
+	return !connection->lost;
+}
+
 bool http_spoken(const struct connection *connection)
 {
 	for (unsigned int i = 0; i < PROTOCOLS; i++)

@@ -9,5 +9,7 @@ bool http_is(enum protocol protocol);
 
 /* True where a connection has spoken HTTP. */
 bool http_spoken(const struct connection *connection);
+/* … nothing at all. */
+bool http_silent(const struct connection *connection);
 
 #endif

@@ -254,6 +254,7 @@ class Exports(Case):
         self.capture.say(conn, "in", "HTTP/1.1 204 No Content\r\n\r\n")
         other = self.capture.open(9)
         self.capture.say(other, "out", b"\xff\x00 something else")
+        self.capture.open(10)
 
     def har(self, *options):
         return json.loads(self.run_it("export", "-t", "har", *options, self.path))["log"]
