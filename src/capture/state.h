@@ -220,6 +220,13 @@ void plain_bind_place(struct capture *capture, struct task *task, struct sock *s
 		      const struct event *event, uint64_t sp, uint64_t g);
 void sessions_done(struct capture *capture, struct cproc *cproc);
 
+/*
+ * hello.c: the process's connection whose ClientHello's random the library's object holds. dir: which way that
+ * went, as both ends of one can be here; NULL: not known.
+ */
+bool hello_find(struct task *task, uint64_t object, const enum event_dir *dir,
+		struct sock **ret_sock, int *ret_fd);
+
 /* socket.c: a connection was accepted, by a call with those arguments, traced or not. */
 void socket_accepted(struct capture *capture, struct task *task, const struct sock *listener,
 		     const struct sys_row *row, const uint64_t args[6], int fd);
