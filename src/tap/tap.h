@@ -37,7 +37,7 @@ struct tap_hooked {
 };
 
 struct tap_ops {
-	/* A call that moves bytes, or shutdown. In the order of the ring. The task may be running, or be about to end. */
+	/* One that moves bytes, or shutdown. In the order of the ring. The task may be running, or about to end. */
 	void (*call)(void *ctx, struct task *task, const struct tap_call *call);
 	/* A connection was accepted, by a call with those arguments: its descriptor. The task is stopped. */
 	void (*accepted)(void *ctx, struct task *task, const struct sys_row *row,

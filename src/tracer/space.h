@@ -27,9 +27,8 @@ struct space {
 	uint64_t catcher;   /* the pages of the handler for SIGTRAP (catcher.h), 0: there is none */
 	struct map caught;  /* breakpoints that it knows, by address: the number of its entry */
 	bool catcher_refused;
-	uint64_t
-		looked; /* CLOCK_MONOTONIC, nanoseconds: when the handler was last seen to be there */
-	bool masks;     /* threads of it block SIGTRAP */
+	uint64_t looked; /* when the handler was last seen to be there; CLOCK_MONOTONIC, ns */
+	bool masks;      /* threads of it block SIGTRAP */
 	uint64_t perch;  /* of the vdso (rescue.c), 0: not looked for yet */
 	int64_t sandbox; /* Seccomp of /proc/PID/status when the first island was made */
 };

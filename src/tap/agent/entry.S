@@ -7,8 +7,10 @@
 #include "iotrace/ring.h"
 #include "tap/agent/frame.S"
 
-/* read, write, close, pread64, pwrite64, readv, writev, accept, sendto, recvfrom, sendmsg, recvmsg,
- * shutdown */
+/*
+ * read, write, close, pread64, pwrite64, readv, writev, accept, sendto, recvfrom, sendmsg, recvmsg, shutdown;
+ * and accept4, which has a number beyond these.
+ */
 #define TAPPED \
 	((1 << 0) | (1 << 1) | (1 << 3) | (1 << 17) | (1 << 18) | (1 << 19) | (1 << 20) | (1 << 43) | \
 	 (1 << 44) | (1 << 45) | (1 << 46) | (1 << 47) | (1 << 48))
