@@ -407,7 +407,7 @@ static __attribute__((noinline)) long call(long nr, long one, const void *two, s
 }
 
 /* Nothing of the C library's may be called in between. */
-static __attribute__((noinline, optimize("no-stack-protector"))) long
+static __attribute__((noinline, no_stack_protector)) long
 call_without_base(long nr, long fd, const void *bytes, size_t len)
 {
 	unsigned long base = 0;
