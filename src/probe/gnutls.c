@@ -1,16 +1,7 @@
 /* GnuTLS 3.x. gnutls_record_send only jumps to gnutls_record_send2, where there is one (3.6.3). */
-#include "probe/row.h"
+#include "probe/place.h"
 
 #include <stddef.h>
-
-#define ARG(i)                                  \
-	{                                       \
-		.kind = PLACE_ARG, .index = (i) \
-	}
-#define RESULT                                   \
-	{                                        \
-		.kind = PLACE_RESULT, .index = 0 \
-	}
 
 #define CALL(name, d, ...)                                                                         \
 	{                                                                                          \

@@ -2,18 +2,9 @@
  * Go's crypto/tls. The connection is the receiver, argument 0; a slice takes three places. Read can
  * return bytes together with an error: only the count matters.
  */
-#include "probe/row.h"
+#include "probe/place.h"
 
 #include <stddef.h>
-
-#define ARG(i)                                  \
-	{                                       \
-		.kind = PLACE_ARG, .index = (i) \
-	}
-#define RESULT                                   \
-	{                                        \
-		.kind = PLACE_RESULT, .index = 0 \
-	}
 
 #define CALL(name, d)                                                                        \
 	{                                                                                    \

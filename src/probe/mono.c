@@ -3,22 +3,11 @@
  * the exported ones are given has its SSL in the second word (Mono 4.8 to 6.12). What is on the wire is
  * moved elsewhere, by the program's streams.
  */
-#include "probe/row.h"
+#include "probe/place.h"
 
 #include <stddef.h>
 
-#define ARG(i)                                  \
-	{                                       \
-		.kind = PLACE_ARG, .index = (i) \
-	}
-#define RESULT                                   \
-	{                                        \
-		.kind = PLACE_RESULT, .index = 0 \
-	}
-#define SSL                                                             \
-	{                                                               \
-		.kind = PLACE_FIELD, .index = 0, .offset = 8, .size = 8 \
-	}
+#define SSL FIELD(8, 8)
 #define CALL(name, d)                                                                     \
 	{                                                                                 \
 		.symbol = (name), .maker = "Mono BTLS", .kind = ROW_CALL, .dir = (d),     \

@@ -2,22 +2,10 @@
  * Rows by name for --probe: functions that compress and expand, so that data can be seen as the
  * program has them. z_stream (zlib.h, 64 bit): next_in 0, avail_in 8, next_out 24, avail_out 32.
  */
-#include "probe/row.h"
+#include "probe/place.h"
 
 #include <string.h>
 
-#define ARG(i)                                  \
-	{                                       \
-		.kind = PLACE_ARG, .index = (i) \
-	}
-#define RESULT                                   \
-	{                                        \
-		.kind = PLACE_RESULT, .index = 0 \
-	}
-#define FIELD(o, s)                                                         \
-	{                                                                   \
-		.kind = PLACE_FIELD, .index = 0, .offset = (o), .size = (s) \
-	}
 #define USED(o, s)                                                         \
 	{                                                                  \
 		.kind = PLACE_USED, .index = 0, .offset = (o), .size = (s) \

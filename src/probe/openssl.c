@@ -4,18 +4,10 @@
  * those of early data.
  * SSL_sendfile(3) needs none: it works with kernel TLS only, where the system call has the plaintext.
  */
-#include "probe/row.h"
+#include "probe/place.h"
 
 #include <stddef.h>
 
-#define ARG(i)                                  \
-	{                                       \
-		.kind = PLACE_ARG, .index = (i) \
-	}
-#define RESULT                                   \
-	{                                        \
-		.kind = PLACE_RESULT, .index = 0 \
-	}
 #define AT_ARG(i)                                             \
 	{                                                     \
 		.kind = PLACE_AT_ARG, .index = (i), .size = 8 \
