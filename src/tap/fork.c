@@ -103,7 +103,7 @@ void tap_fork(struct tap *tap, struct task *parent, struct task *child, uint64_t
 
 	if (child->proc == parent->proc) {
 		if (tapped && tapped->ready)
-			thread_expect(tap, tapped, parent, child, flags);
+			thread_expect(tapped, parent, child, flags);
 		return;
 	}
 	if (tapped && tapped->ready && flags & CLONE_VM) {

@@ -124,8 +124,8 @@ void setup_ring_put(struct tap *tap, struct ring *ring);
 /* thread.c: makes a thread known to the agent, and unknown. */
 void thread_register(struct tapped *tapped, struct task *task);
 /* A new thread, at its creator's clone event: it is known before it makes a call. flags: of clone(2). */
-void thread_expect(const struct tap *tap, struct tapped *tapped, const struct task *parent,
-		   struct task *child, uint64_t flags);
+void thread_expect(struct tapped *tapped, const struct task *parent, struct task *child,
+		   uint64_t flags);
 void thread_forget(struct tapped *tapped, pid_t tid, bool alive);
 
 /* patch.c: changes the site of the call that the task is at. 0, or -errno where it stays as it is. */

@@ -9,6 +9,7 @@
 
 #include <sched.h>
 #include <stddef.h>
+#include <sys/syscall.h>
 
 static uint64_t slot_addr(uint32_t slot)
 {
@@ -66,27 +67,27 @@ void thread_register(struct tapped *tapped, struct task *task)
 #define CLONE_ARGS_TLS 56
 
 /* The argument of clone(2), or clone3's, that becomes the fs base with CLONE_SETTLS; 0: there is none. */
-static uint64_t new_base(const struct tap *tap, const struct task *parent, uint64_t flags)
+static uint64_t new_base(const struct task *parent, uint64_t flags)
 {
 	struct regs regs;
 	uint64_t base = 0;
 
 	if (!(flags & CLONE_SETTLS) || regs_get(parent->tid, &regs))
 		return 0;
-	if ((int)regs_call_nr(&regs) == abi_nr(tap->abi, "clone"))
+	if (regs_call_nr(&regs) == SYS_clone)
 		return regs_call_arg(&regs, 4);
-	if ((int)regs_call_nr(&regs) == abi_nr(tap->abi, "clone3"))
+	if (regs_call_nr(&regs) == SYS_clone3)
 		mem_read_all(parent->tid, regs_call_arg(&regs, 0) + CLONE_ARGS_TLS, &base,
 			     sizeof(base));
 	return base;
 }
 
-void thread_expect(const struct tap *tap, struct tapped *tapped, const struct task *parent,
-		   struct task *child, uint64_t flags)
+void thread_expect(struct tapped *tapped, const struct task *parent, struct task *child,
+		   uint64_t flags)
 {
 	/* Half of the table is for those that make calls which are recorded. */
 	if (map_count(&tapped->threads) < RING_THREADS / 2)
-		put_key(tapped, child, new_base(tap, parent, flags));
+		put_key(tapped, child, new_base(parent, flags));
 }
 
 void thread_forget(struct tapped *tapped, pid_t tid, bool alive)
