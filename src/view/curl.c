@@ -9,13 +9,12 @@
 #include "view/http.h"
 #include "view/view.h"
 
-#include <stdio.h>
 #include <string.h>
 
 struct curl {
 	struct message_sink sink;
 	struct out *out;
-	uint64_t connections, others;
+	struct http_tally tally;
 	void (*tell)(void *ctx, const char *text);
 	void *tell_ctx;
 };
@@ -169,12 +168,7 @@ static void curl_exchange(struct message_sink *sink, struct exchange *exchange)
 
 static void curl_connection(struct message_sink *sink, const struct connection *connection)
 {
-	struct curl *curl = (struct curl *)sink;
-
-	if (http_silent(connection))
-		return;
-	curl->connections++;
-	curl->others += !http_spoken(connection);
+	http_count(&((struct curl *)sink)->tally, connection);
 }
 
 static int curl_finish(struct message_sink *sink)
@@ -183,9 +177,7 @@ static int curl_finish(struct message_sink *sink)
 	char text[96];
 	int result;
 
-	snprintf(text, sizeof(text), "%lu of %lu conversations are no HTTP and not here",
-		 curl->others, curl->connections);
-	if (curl->others && curl->tell)
+	if (http_left_out(&curl->tally, text, sizeof(text)) && curl->tell)
 		curl->tell(curl->tell_ctx, text);
 	result = out_close(curl->out);
 	free(curl);

@@ -12,7 +12,6 @@
 #include "view/http.h"
 #include "view/view.h"
 
-#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -30,7 +29,8 @@ struct socket {
 struct har {
 	struct message_sink sink;
 	struct out *out;
-	uint64_t entries, connections, others;
+	uint64_t entries;
+	struct http_tally tally;
 	struct map sockets; /* conn to struct socket */
 	size_t held;        /* text in them */
 	void (*tell)(void *ctx, const char *text);
@@ -412,10 +412,7 @@ static void har_connection(struct message_sink *sink, const struct connection *c
 	struct har *har = har_of(sink);
 
 	end_socket(har, connection->origin->conn);
-	if (http_silent(connection))
-		return;
-	har->connections++;
-	har->others += !http_spoken(connection);
+	http_count(&har->tally, connection);
 }
 
 static int har_finish(struct message_sink *sink)
@@ -428,9 +425,7 @@ static int har_finish(struct message_sink *sink)
 		end_socket(har, map_key(map_first(&har->sockets)));
 	map_done(&har->sockets);
 	buf_adds(out_buf(har->out), "]");
-	snprintf(comment, sizeof(comment), "%lu of %lu conversations are no HTTP and not here",
-		 har->others, har->connections);
-	if (har->others) {
+	if (http_left_out(&har->tally, comment, sizeof(comment))) {
 		json_add_text_member(out_buf(har->out), "comment", comment);
 		if (har->tell)
 			har->tell(har->tell_ctx, comment);

@@ -7,9 +7,14 @@
 /* True for HTTP/1, HTTP/2 and gRPC. */
 bool http_is(enum protocol protocol);
 
-/* True where a connection has spoken HTTP. */
-bool http_spoken(const struct connection *connection);
-/* … nothing at all. */
-bool http_silent(const struct connection *connection);
+/* Connections on which something was said, and how many of them have spoken something else. */
+struct http_tally {
+	uint64_t connections, others;
+};
+
+void http_count(struct http_tally *tally, const struct connection *connection);
+
+/* Says in text how many are not here (NUL added, cut to cap). False, and no text: all are. */
+bool http_left_out(const struct http_tally *tally, char *text, size_t cap);
 
 #endif
