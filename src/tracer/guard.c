@@ -3,230 +3,23 @@
 #include "base/own.h"
 #include "base/proc.h"
 #include "tracer/engine.h"
-#include "tracer/space.h"
+#include "tracer/guardian.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-/* Shared with the guardian: what is planted. A slot is free if its pid is 0. */
-struct planted {
-	_Atomic int32_t pid;
-	uint8_t now; /* what stands there if it is ours */
-	uint8_t orig[2];
-	uint8_t len;
-	uint64_t addr;
-};
-
-#define NAME      "iotrace-guard"
-#define SLOTS     65536U
-#define PROCESSES 65536U /* that live */
-
-struct shared {
-	struct rescue rescue;
-	_Atomic uint32_t top; /* slots from here on were never used */
-	struct planted slots[SLOTS];
-};
-
 struct guard {
-	struct shared *shared;
-	int socket; /* to the guardian: /proc/PID/mem of each process, with its id */
-	pid_t pid;
+	struct guardian_shared *shared; /* NULL: it could not be started */
+	int socket;       /* to the guardian: /proc/PID/mem of each process, with its id */
 	struct map known; /* pids whose memory it has: the guard; had, before an exec: else */
 };
-
-/* The guardian's own view. */
-struct memory {
-	int32_t pid;
-	int fd;
-};
-
-/* Something else may be mapped there by now: then there is no trap. */
-static void put_code_back(int fd, const struct planted *planted)
-{
-	off_t at = (off_t)planted->addr;
-	const uint8_t trap = 0xcc;
-	uint8_t there;
-
-	if (pread(fd, &there, 1, at) != 1 || there != planted->now)
-		return;
-	/* Threads run: who comes by in between is caught (catcher.h). */
-	if (planted->len > 1) {
-		(void)!pwrite(fd, &trap, 1, at);
-		(void)!pwrite(fd, planted->orig + 1, 1, at + 1);
-	}
-	(void)!pwrite(fd, planted->orig, 1, at);
-}
-
-static void put_back(const struct shared *shared, bool one_byte, const struct memory *memories,
-		     size_t count)
-{
-	const struct planted *slots = shared->slots;
-
-	for (size_t i = 0; i < shared->top; i++) {
-		int32_t pid = atomic_load(&slots[i].pid);
-
-		for (size_t j = 0; pid && (slots[i].len == 1) == one_byte && j < count; j++)
-			if (memories[j].pid == pid)
-				put_code_back(memories[j].fd, &slots[i]);
-	}
-}
-
-/*
- * A process's memory comes with its id; fd -1: there was no descriptor left for it. False at the end of the
- * stream, which is the end of the tracer.
- */
-static bool receive(int fd, struct memory *ret_memory)
-{
-	union {
-		struct cmsghdr head;
-		char data[CMSG_SPACE(sizeof(int))];
-	} control;
-	struct iovec iov = { &ret_memory->pid, sizeof(ret_memory->pid) };
-	struct msghdr message = { .msg_iov = &iov,
-				  .msg_iovlen = 1,
-				  .msg_control = &control,
-				  .msg_controllen = sizeof(control) };
-	struct cmsghdr *cmsg;
-	ssize_t n;
-
-	do
-		n = recvmsg(fd, &message, MSG_CMSG_CLOEXEC);
-	while (n < 0 && errno == EINTR);
-	cmsg = n > 0 ? CMSG_FIRSTHDR(&message) : NULL;
-	ret_memory->fd = -1;
-	if (cmsg)
-		memcpy(&ret_memory->fd, CMSG_DATA(cmsg), sizeof(int));
-	return n > 0;
-}
-
-/* Its memory is no more: the process has ended, or executed something else (mem_rw of fs/proc/base.c). */
-static bool is_gone(const struct memory *memory)
-{
-	uint8_t byte;
-
-	return !pread(memory->fd, &byte, 1, 0);
-}
-
-static size_t drop_gone(struct memory *memories, size_t count)
-{
-	size_t left = 0;
-
-	for (size_t i = 0; i < count; i++) {
-		if (is_gone(&memories[i]))
-			close(memories[i].fd);
-		else
-			memories[left++] = memories[i];
-	}
-	return left;
-}
-
-static void take_in(struct memory *memories, size_t *count, struct memory memory)
-{
-	for (size_t i = 0; i < *count; i++) {
-		if (memories[i].pid != memory.pid)
-			continue;
-		close(memories[i].fd);
-		memories[i].fd = memory.fd;
-		return;
-	}
-	if (*count < PROCESSES)
-		memories[(*count)++] = memory;
-	else
-		close(memory.fd);
-}
-
-static void bring_back(struct rescue *rescue, const struct memory *memories, size_t count)
-{
-	int mem = -1;
-
-	if (!rescue->tid && !rescue->perch)
-		return;
-	for (size_t i = 0; i < count; i++)
-		if (memories[i].pid == rescue->pid)
-			mem = memories[i].fd;
-	rescue_bring_back(rescue, mem);
-}
-
-/* Those that have ended are looked for when there are so many, or twice as many as were left. */
-#define FEW 256U
-
-static _Noreturn void guardian_main(int fd, struct shared *shared)
-{
-	static struct memory memories[PROCESSES];
-	struct memory memory;
-	size_t count = 0, full = FEW;
-	sigset_t all;
-
-	prctl(PR_SET_NAME, NAME);
-	setsid();
-	/* Only the tracer's end counts. */
-	sigfillset(&all);
-	sigprocmask(SIG_SETMASK, &all, NULL);
-	/* Nothing of iotrace's is kept open: neither its outputs nor its pipes. */
-	if (dup2(fd, 0) < 0)
-		_exit(1);
-	syscall(SYS_close_range, 1U, ~0U, 0U);
-	while (receive(0, &memory)) {
-		if (count >= full) {
-			count = drop_gone(memories, count);
-			full = count < FEW ? FEW : 2 * count;
-		}
-		if (memory.fd >= 0)
-			take_in(memories, &count, memory);
-	}
-	/* Traps first: jumps can be run through, and where a thread blocks SIGTRAP no handler helps. */
-	put_back(shared, true, memories, count);
-	put_back(shared, false, memories, count);
-	bring_back(&shared->rescue, memories, count);
-	_exit(0);
-}
-
-/*
- * By way of a process in between: the guardian must not be our child, as the tracer waits for any.
- * Only fork and _exit in a process that may have threads by now.
- */
-static int start(struct guard *guard)
-{
-	int sockets[2], status;
-	pid_t middle;
-	void *memory = mmap(NULL, sizeof(*guard->shared), PROT_READ | PROT_WRITE,
-			    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-
-	if (memory == MAP_FAILED)
-		return -errno;
-	guard->shared = memory;
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets))
-		return -errno;
-	middle = fork();
-	if (middle < 0)
-		return -errno;
-	if (!middle) {
-		pid_t pid = fork();
-
-		if (!pid) {
-			close(sockets[0]);
-			guardian_main(sockets[1], guard->shared);
-		}
-		_exit(pid < 0);
-	}
-	close(sockets[1]);
-	guard->socket = sockets[0];
-	while (waitpid(middle, &status, 0) < 0 && errno == EINTR)
-		continue;
-	return status ? -EAGAIN : 0;
-}
 
 static int send_memory(struct guard *guard, pid_t pid, bool again)
 {
@@ -271,7 +64,7 @@ static bool is_traced(pid_t pid)
 	char comm[32] = "";
 
 	return tracer > 0 && (proc_read(tracer, "comm", comm, sizeof(comm)) < 0 ||
-			      strncmp(comm, NAME, strlen(NAME)));
+			      strncmp(comm, GUARDIAN_NAME, strlen(GUARDIAN_NAME)));
 }
 
 /* Milliseconds: it has nothing to wait for, but on a busy machine for the processor. */
@@ -304,17 +97,16 @@ static int ensure(struct tracer *tracer, pid_t pid)
 
 	if (!guard) {
 		guard = own_zalloc(sizeof(*guard));
-		guard->socket = -1;
 		tracer->guard = guard;
-		result = start(guard);
+		result = guardian_start(&guard->shared, &guard->socket);
 		if (result)
 			return result;
 	}
-	if (guard->socket < 0)
+	if (!guard->shared)
 		return -EAGAIN;
 	if (map_get(&guard->known, (uint64_t)pid) == guard)
 		return 0;
-	if (map_count(&guard->known) >= PROCESSES)
+	if (map_count(&guard->known) >= GUARDIAN_PROCESSES)
 		return -ENOSPC;
 	result = send_memory(guard, pid, map_get(&guard->known, (uint64_t)pid));
 	if (!result)
@@ -327,9 +119,9 @@ static int put(struct guard *guard, size_t *at, pid_t pid, const struct planted 
 {
 	struct planted *slots = guard->shared->slots;
 
-	while (*at < SLOTS && atomic_load(&slots[*at].pid))
+	while (*at < GUARDIAN_SLOTS && atomic_load(&slots[*at].pid))
 		(*at)++;
-	if (*at == SLOTS)
+	if (*at == GUARDIAN_SLOTS)
 		return -ENOSPC;
 	slots[*at].now = what->now;
 	slots[*at].len = what->len;
@@ -435,10 +227,8 @@ void guard_stop(struct tracer *tracer)
 
 	if (!guard)
 		return;
-	if (guard->socket >= 0)
-		close(guard->socket);
 	if (guard->shared)
-		munmap(guard->shared, sizeof(*guard->shared));
+		guardian_stop(guard->shared, guard->socket);
 	map_done(&guard->known);
 	free(guard);
 	tracer->guard = NULL;
