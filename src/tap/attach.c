@@ -59,7 +59,7 @@ static int write_numbers(const struct tap *tap, struct tapped *tapped)
 	uint64_t numbers[RING_NUMBER_MAX / 64] = { 0 };
 
 	for (int nr = 0; nr < RING_NUMBER_MAX; nr++)
-		if (known_is_wanted(tap, nr))
+		if (known_is_wanted(tap, nr) || known_is_mask(tap, nr))
 			numbers[nr / 64] |= 1UL << nr % 64;
 	return space_poke(tapped->proc, RING_CONTROL + RING_NUMBERS, numbers, sizeof(numbers));
 }
@@ -71,6 +71,12 @@ static void change_site(struct going *going, uint64_t addr, const struct known_s
 
 	if (map_get(&tapped->sites, addr))
 		return;
+	if (site->mask) {
+		/* What is blocked there catcher_renew puts right, later. */
+		if (!site->maybe && !patch_site_jump(tap, tapped, going->reader.task, addr))
+			map_put(&tapped->sites, addr, tapped);
+		return;
+	}
 	if (site->narrow)
 		going->why = "there are 32-bit system calls in its code";
 	else if (site->maybe)

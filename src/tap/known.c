@@ -31,6 +31,11 @@ bool known_is_wanted(const struct tap *tap, int nr)
 	return row && row->op != OP_CLONE && tracer_wants(tap->tracer, row);
 }
 
+bool known_is_mask(const struct tap *tap, int nr)
+{
+	return nr == abi_nr(tap->abi, "rt_sigprocmask");
+}
+
 /* One that is being read. */
 struct learning {
 	const struct code_reader *reader;
@@ -96,7 +101,10 @@ static bool note_site(void *ctx, const struct callsite *site)
 	struct known_code *code = learning->code;
 	const struct abi *abi = learning->reader->tap->abi;
 
-	if (site->nr >= 0 && !site->narrow && !known_is_wanted(learning->reader->tap, site->nr))
+	bool mask = site->nr >= 0 && known_is_mask(learning->reader->tap, site->nr);
+
+	if (site->nr >= 0 && !site->narrow && !mask &&
+	    !known_is_wanted(learning->reader->tap, site->nr))
 		return true;
 	if (code->count == code->cap) {
 		code->cap = code->cap ? 2 * code->cap : 64;
@@ -107,6 +115,7 @@ static bool note_site(void *ctx, const struct callsite *site)
 		.rank = rank_of(site->nr < 0 ? NULL : abi_row(abi, (uint64_t)site->nr)),
 		.narrow = site->narrow,
 		.maybe = site->maybe,
+		.mask = mask,
 	};
 	return true;
 }

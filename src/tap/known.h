@@ -9,6 +9,7 @@ struct known_site {
 	int rank;        /* the lower, the more it counts that a jump stands for it */
 	bool narrow;     /* a 32-bit call */
 	bool maybe;      /* or data */
+	bool mask;       /* known_is_mask */
 };
 
 /* Of a file, as it is mapped somewhere. */
@@ -29,6 +30,11 @@ struct code_reader {
 
 /* True if calls with that number are to be seen in an attached process. */
 bool known_is_wanted(const struct tap *tap, int nr);
+
+/*
+ * Not to be seen, but changed by the agent: it makes the call without SIGTRAP in what is blocked (catcher.h).
+ */
+bool known_is_mask(const struct tap *tap, int nr);
 
 /* Code that has such sites, mapped at `start`. False ends it. */
 typedef bool known_found(void *ctx, uint64_t start, const struct known_code *code);

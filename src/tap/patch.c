@@ -376,7 +376,7 @@ static int patch_trap(struct tap *tap, struct tapped *tapped, struct task *task,
 	return result ? result : brk_stand(tap->tracer, task, site, call_code[0], stub, NULL, NULL);
 }
 
-int patch_site(struct tap *tap, struct tapped *tapped, struct task *task, uint64_t site)
+int patch_site_jump(struct tap *tap, struct tapped *tapped, struct task *task, uint64_t site)
 {
 	uint8_t code[PUN_SIZE];
 	int result = space_peek(tapped->proc, site, code, sizeof(code));
@@ -389,7 +389,14 @@ int patch_site(struct tap *tap, struct tapped *tapped, struct task *task, uint64
 	if (brk_holds(task, site, 2))
 		return -EBUSY;
 	result = patch_pun(tap, tapped, task, site, code);
-	if (result)
-		result = patch_cave(tap, tapped, task, site);
-	return result && tapped->attached ? patch_trap(tap, tapped, task, site) : result;
+	return result ? patch_cave(tap, tapped, task, site) : 0;
+}
+
+int patch_site(struct tap *tap, struct tapped *tapped, struct task *task, uint64_t site)
+{
+	int result = patch_site_jump(tap, tapped, task, site);
+
+	if (!result || !tapped->attached || result == -EINVAL || result == -EBUSY)
+		return result;
+	return patch_trap(tap, tapped, task, site);
 }

@@ -274,6 +274,9 @@ static void from_frame(struct pull *pull)
 	if (!find_frame(pull, &addr, &frame) || !find_stub(pull, frame.stub))
 		return;
 	pull_complete(pull, &frame);
+	/* A mask of the agent's instead of the program's. */
+	if (frame.args[1] == addr + offsetof(struct ring_frame, count))
+		frame.args[1] = frame.iov;
 	fate = fate_of(pull, &frame);
 	result = frame.state == FRAME_CALLING ? (int64_t)pull->user->rax : frame.result;
 	pull_restore(pull, &frame);

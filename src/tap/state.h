@@ -130,6 +130,8 @@ void thread_forget(struct tapped *tapped, pid_t tid, bool alive);
 
 /* patch.c: changes the site of the call that the task is at. 0, or -errno where it stays as it is. */
 int patch_site(struct tap *tap, struct tapped *tapped, struct task *task, uint64_t site);
+/* The same, but never by a breakpoint. */
+int patch_site_jump(struct tap *tap, struct tapped *tapped, struct task *task, uint64_t site);
 /*
  * Places of `size` bytes for stubs: where a jump made of the code's own bytes leads to, where a long jump
  * from `near` can go, and where one from a cave that a short jump at `site` reaches can. 0 or -errno.

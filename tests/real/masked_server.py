@@ -1,6 +1,6 @@
 """
 HTTP server with a thread for each connection that blocks all signals, as stunnel's do. GET /SIZE. Arguments: the
-address, and certificate and key for TLS.
+address, and certificate and key for TLS; and `born`: who makes a thread has blocked them, not the thread itself.
 """
 import http.server
 import signal
@@ -8,11 +8,15 @@ import ssl
 import sys
 
 
+BORN = "born" in sys.argv[4:]
+
+
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def setup(self):
-        signal.pthread_sigmask(signal.SIG_SETMASK, signal.valid_signals())
+        if not BORN:
+            signal.pthread_sigmask(signal.SIG_SETMASK, signal.valid_signals())
         super().setup()
 
     def do_GET(self):
@@ -29,6 +33,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
 class Server(http.server.ThreadingHTTPServer):
     request_queue_size = 128
     daemon_threads = True
+
+    def process_request(self, request, client_address):
+        before = signal.pthread_sigmask(signal.SIG_SETMASK, signal.valid_signals() if BORN else [])
+        super().process_request(request, client_address)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 server = Server((sys.argv[1], 0), Handler)

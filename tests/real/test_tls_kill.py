@@ -7,7 +7,7 @@ import re
 
 import lib
 import tls
-from attach import Attached, Load, check_code, pids_of
+from attach import Attached, Client, Load, check_code, pids_of
 from lib import SCALE, expect
 from servers import go_builds, serve_go_tls, serve_nginx_tls, serve_own
 
@@ -112,5 +112,55 @@ def masked_tap(test):
     kill_masked(test, "--engine", "tap")
 
 
+class Births(Load):
+    """A connection for each round."""
+
+    def _run(self, path):
+        try:
+            while not self.over:
+                client = Client(self.target)
+                self._round(client, path)
+                client.close()
+        except Exception as error:  # told by the test's own thread
+            with self.changed:
+                self.failures.append(f"{type(error).__name__}: {error}")
+                self.changed.notify_all()
+
+    def await_rounds(self, more):
+        with self.changed:
+            until = self.rounds + more
+            expect(self.changed.wait_for(lambda: self.failures or self.rounds >= until, lib.PATIENCE),
+                   "the server does not answer any more")
+            return not self.failures
+
+
+def born_tap(test):
+    """
+    Threads that begin behind the kill, before the guardian is done, with the signals blocked that their maker
+    has blocked: the agent is still there then.
+    """
+    argv = [lib.PYTHON, "-B", f"{lib.HERE}/masked_server.py"]
+    deaths = 0
+
+    def serve(test):
+        return serve_own(test, False, argv, more=[*tls.certificate(test), "born"])
+
+    server, target = serve(test)
+    for turn in range(TIMES):
+        # In a thread that blocks SIGTRAP at this moment there would be no agent.
+        attached = Attached(test, pids_of(server), f"born-{turn}", "--engine", "tap")
+        load = Births(target, "/64")
+        expect(load.await_rounds(20), f"the server fails: {load.failures}")
+        attached.process.popen.kill()
+        expect(attached.process.wait() == 137, "iotrace did not die")
+        alive = load.await_rounds(20)
+        load.stop()
+        if not alive:
+            deaths += 1
+            server.wait()
+            server, target = serve(test)
+    report("born", deaths)
+
+
 if __name__ == "__main__":
-    lib.main(go, nginx, masked, masked_tap)
+    lib.main(go, nginx, masked, masked_tap, born_tap)

@@ -15,19 +15,21 @@
 	((1 << 0) | (1 << 1) | (1 << 3) | (1 << 17) | (1 << 18) | (1 << 19) | (1 << 20) | (1 << 43) | \
 	 (1 << 44) | (1 << 45) | (1 << 46) | (1 << 47) | (1 << 48))
 
-/* asm/unistd_64.h (recvmsg is behind sendmsg), fcntl(2), mmap(2) */
+/* asm/unistd_64.h (recvmsg is behind sendmsg), fcntl(2), mmap(2), sigprocmask(2) */
 #define NR_MMAP         9
+#define NR_SIGPROCMASK  14
 #define NR_ACCEPT       43
 #define NR_SENDMSG      46
 #define NR_FCNTL        72
 #define NR_ACCEPT4      288
 #define DUPFD_CLOEXEC   1030
 #define PROTECTION_EXEC 4
+#define UNBLOCK         1
 
 	.text
 	/*
 	 * Of attached processes: what a filter would do. Only numbers in the table are seen, of mmap only
-	 * what maps code, of fcntl only what makes a descriptor.
+	 * what maps code, of fcntl only what makes a descriptor; of rt_sigprocmask what can block is changed.
 	 */
 	.globl	tap_filter
 tap_filter:
@@ -37,6 +39,8 @@ tap_filter:
 	jnc	tap_pass
 	cmpl	$NR_MMAP, %eax
 	je	1f
+	cmpl	$NR_SIGPROCMASK, %eax
+	je	2f
 	cmpl	$NR_FCNTL, %eax
 	jne	tap_entry
 	testl	%esi, %esi
@@ -47,6 +51,16 @@ tap_filter:
 1:	testb	$PROTECTION_EXEC, %dl
 	jz	tap_pass
 	jmp	tap_untrusted
+2:	testq	%rsi, %rsi
+	jz	tap_pass
+	cmpl	$UNBLOCK, %edi
+	je	tap_pass
+	cmpq	$8, %r10
+	jne	tap_pass
+	cmpl	$0, RING_CONTROL + RING_DISABLED
+	jne	tap_pass
+	movl	$RING_FD_OTHER, %r11d
+	jmp	tap_lower
 
 	.globl	tap_entry
 tap_entry:
@@ -70,6 +84,7 @@ tap_entry:
 	cmpl	$NR_SENDMSG, %eax
 	jb	tap_plain
 1:
+tap_lower:
 	leaq	-(FRAME_RED_ZONE + FRAME_SIZE)(%rsp), %rsp
 	.globl	tap_lowered
 tap_lowered:
