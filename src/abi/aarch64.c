@@ -167,3 +167,9 @@ void regs_rewind(struct regs *regs, uint64_t nr)
 	regs->user.pc -= SYSCALL_LEN;
 	regs->user.regs[NR_REG] = nr;
 }
+
+/* The first argument is where the result stands now, and the kernel decides before the stop (do_signal). */
+void regs_restart(struct regs *regs)
+{
+	(void)regs;
+}

@@ -76,4 +76,10 @@ extern const struct regs_perch {
 /* Puts the thread back in front of its system call instruction, about to make call nr. */
 void regs_rewind(struct regs *regs, uint64_t nr);
 
+/*
+ * At a signal's stop, behind a call that it has ended with EINTR: unless a handler is run, for this signal or
+ * another one, the call is made again. Not on aarch64, where it stays as it is.
+ */
+void regs_restart(struct regs *regs);
+
 #endif

@@ -212,3 +212,11 @@ void regs_rewind(struct regs *regs, uint64_t nr)
 	regs->user.rax = nr;
 	regs->user.orig_rax = -1ULL;
 }
+
+/* linux/errno.h; looked at when the last signal is done with (arch/x86/kernel/signal.c). */
+#define ERESTARTNOHAND 514
+
+void regs_restart(struct regs *regs)
+{
+	regs_set_ret(regs, -ERESTARTNOHAND);
+}

@@ -68,6 +68,7 @@ int proc_signals(pid_t tid, struct proc_signals *ret_signals)
 	*ret_signals = (struct proc_signals){ .own = set_in(text, "\nSigPnd:"),
 					      .shared = set_in(text, "\nShdPnd:"),
 					      .blocked = set_in(text, "\nSigBlk:"),
+					      .ignored = set_in(text, "\nSigIgn:"),
 					      .caught = set_in(text, "\nSigCgt:") };
 	return 0;
 }

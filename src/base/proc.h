@@ -20,7 +20,7 @@ int64_t proc_status(pid_t pid, const char *key);
 /* Sets of signals of a thread: a bit each, SIGHUP's the lowest (proc(5), SigPnd and so on). */
 struct proc_signals {
 	uint64_t own, shared; /* that wait for the thread, for the process */
-	uint64_t blocked, caught;
+	uint64_t blocked, ignored, caught;
 };
 
 #define PROC_SIGNAL(sig) (1ULL << ((sig)-1))

@@ -125,10 +125,18 @@ void call_at_handler(struct tracer *tracer, struct task *task);
 bool task_has_pending(pid_t tid, int sig);
 /* At a signal's delivery. True: it goes to the main thread, and is not to be delivered here. */
 bool signal_pass_on(const struct tracer *tracer, struct task *task, int sig);
+/* The program ignores it, by its own will or by default: alone, its threads are not even woken for it. */
+bool signal_is_ignored(const struct task *task, int sig);
 /* The main thread has one before it that was passed on, and must not be let go until it is there. */
 bool signal_is_due(const struct task *task);
 /* The main thread ends: what was passed on to it goes to the others. */
 void signal_give_back(const struct task *task);
+
+/*
+ * sleep.c: at a signal's stop. If the thread is not to know of it (it ignores sig; 0: sig is not for it),
+ * a call without a time limit goes on that the signal has ended.
+ */
+void sleep_go_on(const struct task *task, int sig);
 
 /* birth.c */
 int on_clone(struct tracer *tracer, struct task *parent, struct stop stop);

@@ -155,6 +155,18 @@ bool signal_pass_on(const struct tracer *tracer, struct task *task, int sig)
 	return !send_wrapped(task->proc, &info);
 }
 
+bool signal_is_ignored(const struct task *task, int sig)
+{
+	struct proc_signals signals;
+
+	/* One that continues has woken them before it is ignored. */
+	if (sig == SIGCONT || proc_signals(task->tid, &signals))
+		return false;
+	if (sig == SIGCHLD || sig == SIGURG || sig == SIGWINCH)
+		return !(signals.caught & PROC_SIGNAL(sig));
+	return signals.ignored & PROC_SIGNAL(sig);
+}
+
 bool signal_is_due(const struct task *task)
 {
 	struct proc_signals signals;

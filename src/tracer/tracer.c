@@ -204,8 +204,11 @@ static int on_signal(struct tracer *tracer, struct task *task, struct stop stop)
 	}
 	if (stop.code == SIGTRAP && brk_handle(tracer, task))
 		return task_resume(tracer, task, 0);
-	if (signal_pass_on(tracer, task, stop.code))
+	if (signal_pass_on(tracer, task, stop.code)) {
+		sleep_go_on(task, 0);
 		return task_resume(tracer, task, 0);
+	}
+	sleep_go_on(task, stop.code);
 	if (!task->detach && call_step_into_handler(tracer, task, stop.code))
 		return 0;
 	return task_resume(tracer, task, stop.code);

@@ -168,6 +168,9 @@ static void signals(void **state)
 	assert_false(signals.caught & PROC_SIGNAL(SIGUSR1));
 	signal(SIGUSR1, SIG_IGN);
 	signal(SIGUSR2, SIG_IGN);
+	assert_int_equal(proc_signals(getpid(), &signals), 0);
+	assert_true(signals.ignored & PROC_SIGNAL(SIGUSR1));
+	assert_false(signals.ignored & PROC_SIGNAL(SIGWINCH));
 	sigprocmask(SIG_SETMASK, &before, NULL);
 	signal(SIGUSR1, SIG_DFL);
 	signal(SIGUSR2, SIG_DFL);
