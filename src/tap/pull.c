@@ -212,7 +212,7 @@ static bool is_all_told(const struct tap *tap, const struct ring_frame *frame, i
 		return true;
 	if (frame->state == FRAME_PUBLISHED || (result == -EAGAIN && !tap->options.errors))
 		return true;
-	return frame->told && !drain_left(tap, frame, result);
+	return frame->told && !record_left(tap, frame, result);
 }
 
 void pull_restore(const struct pull *pull, const struct ring_frame *frame)
@@ -259,7 +259,7 @@ static void settle(struct pull *pull, struct ring_frame *frame, enum fate fate, 
 	if (fate == NOT_ENDED && !pull->refused && !pull->dying)
 		suspend(pull, frame);
 	if (fate == ENDED && !is_all_told(pull->tap, frame, result))
-		drain_frame(pull->tap, pull->tapped, pull->task, frame, pull->user->rsp, result);
+		record_frame(pull->tap, pull->tapped, pull->task, frame, pull->user->rsp, result);
 }
 
 /* In the middle: what the program had is in the frame. */
@@ -306,7 +306,7 @@ void pull_tell(struct tap *tap, struct tapped *tapped, struct task *task)
 	if (regs_get(task->tid, &pull.regs) || !find_frame(&pull, &addr, &frame) ||
 	    frame.state != FRAME_DONE)
 		return;
-	drain_frame(tap, tapped, task, &frame, addr + FRAME_SIZE + FRAME_RED_ZONE, frame.result);
+	record_frame(tap, tapped, task, &frame, addr + FRAME_SIZE + FRAME_RED_ZONE, frame.result);
 	space_poke(task->proc, addr + FRAME_STATE, &told, sizeof(told));
 }
 

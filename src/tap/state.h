@@ -21,6 +21,11 @@ struct ring {
 	uint64_t
 		stuck; /* CLOCK_MONOTONIC since when nothing was published at the tail; 0: it was */
 	uint64_t again; /* that were counted already */
+	/* While it is drained, drain.c. */
+	struct ring *busy;         /* the next one that has a record */
+	struct ring_record record; /* at the tail */
+	uint64_t upto;             /* the head, as it was found */
+	uint64_t freed;            /* taken, and not given back yet */
 };
 
 /* A page of stubs. */
@@ -53,13 +58,14 @@ struct tapped {
 	struct map stubs;    /* by address: the site they belong to */
 	struct map holes;    /* of caves, by address: the site they belong to */
 	struct map fillings; /* attached: what stood in caves, by address: struct filling */
-	struct map partials; /* by fs base: calls whose payload comes in several records; drain.c */
-	struct map pages;    /* struct stub_page */
-	struct map hooks;    /* by the address of its stub: struct hook */
-	struct map places;   /* … and the instruction that it is for */
-	struct map hooked;   /* functions, by address: where the jump of its entry stands */
-	struct map jumps;    /* of hooks, by address: struct hook_jump */
-	struct map numbers;  /* of the functions that have hooks */
+	struct map
+		partials;   /* by fs base: calls whose payload comes in several records; record.c */
+	struct map pages;   /* struct stub_page */
+	struct map hooks;   /* by the address of its stub: struct hook */
+	struct map places;  /* … and the instruction that it is for */
+	struct map hooked;  /* functions, by address: where the jump of its entry stands */
+	struct map jumps;   /* of hooks, by address: struct hook_jump */
+	struct map numbers; /* of the functions that have hooks */
 };
 
 /* The jump of a hook, and what stood there. */
@@ -160,20 +166,36 @@ void hooks_free(struct tap *tap);
 /* drain.c: with `ends` nobody is left who could fill the holes. */
 void drain_ring(struct tap *tap, struct ring *ring, bool ends);
 /*
+ * All rings, in the order in which the calls ended: processes that have rings of their own can talk to each
+ * other, or share a connection.
+ */
+void drain_all(struct tap *tap);
+/*
  * And what the process has published behind a place that another one, or another thread, has not filled
  * yet: at its stops nothing of it may be left, as the thread, or the descriptor, may be gone then.
  */
 void drain_process(struct tap *tap, struct tapped *tapped);
-/* Frees what is left of calls that were never finished. */
-void drain_done(struct tapped *tapped);
-/* Bytes of the call's payload that are not told yet. */
-uint64_t drain_left(const struct tap *tap, const struct ring_frame *frame, int64_t result);
-/* Tells a call whose record the agent has not written, or not all of it. */
-void drain_frame(struct tap *tap, struct tapped *tapped, struct task *task,
-		 const struct ring_frame *frame, uint64_t sp, int64_t result);
 /* The record that was to be there will not be written. */
 void drain_fill_hole(struct ring *ring, uint64_t position, uint64_t size);
 bool drain_was_published(const struct ring *ring, uint64_t position);
+
+/* No call moves more (MAX_RW_COUNT, linux/fs.h), and no error has a higher number (linux/err.h). */
+#define RECORD_MOVED_MAX 0x7ffff000
+#define RECORD_ERRNO_MAX 4095
+
+/* record.c: tells what a sound record says. */
+void record_take(struct tap *tap, const struct ring *ring, const struct ring_record *record,
+		 const uint8_t *payload);
+/* What the times of records are counted from: before the first of them is told. */
+void record_look_at_clock(struct tap *tap);
+void record_lost(struct tap *tap, uint64_t bytes, uint64_t calls);
+/* Frees what is left of calls that were never finished. */
+void record_done(struct tapped *tapped);
+/* Bytes of the call's payload that are not told yet. */
+uint64_t record_left(const struct tap *tap, const struct ring_frame *frame, int64_t result);
+/* Tells a call whose record the agent has not written, or not all of it. */
+void record_frame(struct tap *tap, struct tapped *tapped, struct task *task,
+		  const struct ring_frame *frame, uint64_t sp, int64_t result);
 
 /* attach.c: what stands in the cave will be wanted again. */
 void attach_note_cave(struct tapped *tapped, const struct cave *cave);

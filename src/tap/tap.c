@@ -153,7 +153,7 @@ static void tapped_free(struct tap *tap, struct tapped *tapped)
 	MAP_FOR_EACH(child, &tap->vforked)
 		if (map_value(child) == tapped)
 			map_take(&tap->vforked, map_key(child));
-	drain_done(tapped);
+	record_done(tapped);
 	map_done(&tapped->threads);
 	map_done(&tapped->keys);
 	map_done(&tapped->fds);
@@ -364,8 +364,7 @@ void tap_gone(struct tap *tap, struct task *task, bool last)
 
 void tap_drain(struct tap *tap)
 {
-	for (struct ring *ring = tap->rings; ring; ring = ring->next)
-		drain_ring(tap, ring, false);
+	drain_all(tap);
 }
 
 void tap_tick(struct tap *tap)

@@ -208,7 +208,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	/* The end is always reached. */
 	if (ring.tail != atomic_load(&ring.header->head) || ring.tail % RING_ALIGN)
 		abort();
-	drain_done(&tapped);
+	record_done(&tapped);
 	map_done(&tapped.threads);
 	map_done(&tapped.numbers);
 	map_done(&tap.numbers);

@@ -232,6 +232,40 @@ static void forked(void)
 		pair_talk(&inherited[i], 2);
 }
 
+/* One side of a talk in turns: waits for its own, and passes it on. */
+static void take_turns(const char *name0, const char *name1, int from, int to)
+{
+	char turn;
+
+	check(read(from, &turn, 1) == 1);
+	pair_open(&pair, name0, name1);
+	check(write(to, &turn, 1) == 1);
+	for (int i = 0; i < 40; i++) {
+		check(read(from, &turn, 1) == 1);
+		pair_say(&pair, "in turns");
+		check(write(to, &turn, 1) == 1);
+	}
+}
+
+/* The agent comes to each by itself, with a ring of its own; what both tell is put into one order. */
+static void turns(void)
+{
+	int here[2], there[2];
+	pid_t pid;
+
+	settings("'tap':100");
+	check(!pipe(here) && !pipe(there));
+	pid = fork();
+	check(pid >= 0);
+	if (!pid) {
+		take_turns("2", "3", there[0], here[1]);
+		_exit(6);
+	}
+	check(write(here[1], "x", 1) == 1);
+	take_turns("0", "1", here[0], there[1]);
+	check(await_end(pid) == 6 << 8);
+}
+
 /* -- a filter of the program's own: everything that it does not need ends it */
 
 #define ALLOW(nr) \
@@ -286,6 +320,7 @@ int main(int argc, char **argv)
 		{ "spawn", spawned },
 		{ "exec", executed },
 		{ "fork", forked },
+		{ "turns", turns },
 		{ "sandbox_before", locked_before },
 		{ "sandbox_after", locked_after },
 	};
