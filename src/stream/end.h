@@ -12,12 +12,12 @@ struct sock_ends; /* what belongs to one socket, in stream.c */
 struct end {
 	struct stream stream; /* the first */
 	struct sock_ends *socket;
-	uint64_t key;              /* in streams.ends */
-	bool told_end[DIRS];       /* ended was called */
-	bool met;                  /* its other end was found */
-	TAILQ_ENTRY(end) age;      /* streams.ends_by_age, or streams.ghosts once it is closed */
-	LIST_ENTRY(end) of_socket; /* sock_ends.ends */
-	bool waits;                /* for its other end, in a bucket of pairs */
+	uint64_t key;               /* in streams.ends */
+	bool told_end[DIRS];        /* ended was called */
+	bool met;                   /* its other end was found */
+	TAILQ_ENTRY(end) age;       /* streams.ends_by_age, or streams.ghosts once it is closed */
+	TAILQ_ENTRY(end) of_socket; /* sock_ends.ends */
+	bool waits;                 /* for its other end, in a bucket of pairs */
 	uint64_t bucket;
 	TAILQ_ENTRY(end) in_bucket;
 	int32_t partner; /* unix: the process that connects */

@@ -15,7 +15,7 @@
 
 struct sock_ends {
 	uint64_t conn;
-	LIST_HEAD(, end) ends;
+	TAILQ_HEAD(, end) ends; /* in the order of their first events */
 };
 
 TAILQ_HEAD(ends, end);
@@ -93,8 +93,8 @@ static void close_end(struct streams *streams, struct end *end, const struct eve
 
 	map_take(&streams->ends, end->key);
 	TAILQ_REMOVE(&streams->by_age, end, age);
-	LIST_REMOVE(end, of_socket);
-	if (LIST_EMPTY(&socket->ends))
+	TAILQ_REMOVE(&socket->ends, end, of_socket);
+	if (TAILQ_EMPTY(&socket->ends))
 		free(map_take(&streams->sockets, socket->conn));
 	end->stream.closed = true;
 	if (streams->ops.closed)
@@ -113,8 +113,8 @@ static void close_socket(struct streams *streams, const struct event *event)
 	struct sock_ends *socket = map_get(&streams->sockets, event->socket.conn);
 	struct end *end, *next;
 
-	for (end = socket ? LIST_FIRST(&socket->ends) : NULL; end; end = next) {
-		next = LIST_NEXT(end, of_socket);
+	for (end = socket ? TAILQ_FIRST(&socket->ends) : NULL; end; end = next) {
+		next = TAILQ_NEXT(end, of_socket);
 		close_end(streams, end, event);
 	}
 }
@@ -126,7 +126,7 @@ static struct sock_ends *socket_of(struct streams *streams, uint64_t conn)
 	if (!socket) {
 		socket = own_zalloc(sizeof(*socket));
 		socket->conn = conn;
-		LIST_INIT(&socket->ends);
+		TAILQ_INIT(&socket->ends);
 		map_put(&streams->sockets, conn, socket);
 	}
 	return socket;
@@ -146,7 +146,7 @@ static struct end *open_end(struct streams *streams, uint64_t key, uint64_t conn
 	end->stream.fresh = end->stream.datagram;
 	end->key = key;
 	end->socket = socket_of(streams, conn);
-	LIST_INSERT_HEAD(&end->socket->ends, end, of_socket);
+	TAILQ_INSERT_TAIL(&end->socket->ends, end, of_socket);
 	TAILQ_INSERT_TAIL(&streams->by_age, end, age);
 	map_put(&streams->ends, key, end);
 	if (streams->ops.opened)
@@ -362,7 +362,7 @@ static void add_loss(struct streams *streams, const struct event *event)
 	socket = map_get(&streams->sockets, loss->conn);
 	if (!socket)
 		return;
-	LIST_FOREACH(end, &socket->ends, of_socket)
+	TAILQ_FOREACH(end, &socket->ends, of_socket)
 		lose(streams, end, event);
 }
 

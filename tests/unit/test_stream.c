@@ -66,6 +66,8 @@ static void on_closed(void *ctx, struct stream *stream, const struct event *even
 {
 	(void)ctx;
 	tell("%lu%s", stream->conn, event ? "-" : "~");
+	if (stream->datagram)
+		tell("%u", addr_port(&stream->remote));
 }
 
 static void on_forgotten(void *ctx, struct stream *stream)
@@ -306,7 +308,7 @@ static void datagrams(void **state)
 {
 	static const struct fact here = { 1, PROTO_UDP, "0.0.0.0:53", "" };
 	static const struct fact one = { 1, PROTO_UDP, "0.0.0.0:53", "10.0.0.1:1000" };
-	static const struct fact two = { 1, PROTO_UDP, "0.0.0.0:53", "10.0.0.2:1000" };
+	static const struct fact two = { 1, PROTO_UDP, "0.0.0.0:53", "10.0.0.2:1001" };
 	struct streams *streams = begin();
 
 	(void)state;
@@ -315,7 +317,7 @@ static void datagrams(void **state)
 	add_data(streams, &two, DIR_IN, 0, 0, 0);
 	add_data(streams, &one, DIR_OUT, 6, 4, 0);
 	add_socket(streams, &here, SOCKET_CLOSE, 0);
-	expect(streams, "1+ 1<5@0 1+ 1<0@0 1>4@0 1?>2 1- 1. 1- 1.");
+	expect(streams, "1+ 1<5@0 1+ 1<0@0 1>4@0 1?>2 1- 1000 1. 1- 1001 1.");
 }
 
 /* A server may not know which of the host's addresses a datagram came to. */
