@@ -15,6 +15,7 @@
 #include "tap/known.h"
 #include "tap/state.h"
 #include "tap/stub.h"
+#include "tracer/catcher.h"
 #include "tracer/guard.h"
 #include "tracer/inject.h"
 #include "tracer/space_io.h"
@@ -166,14 +167,15 @@ static void restore_all(struct tap *tap, struct tapped *tapped, struct task *tas
 }
 
 /*
- * A trap there takes the program's handler away, and ours (force_sig of kernel/signal.c). Threads in the
- * background that block all signals make few calls that are traced.
+ * A trap there takes the program's handler away (force_sig of kernel/signal.c), and there is none of ours in its
+ * place. Threads in the background that block all signals make few calls that are traced.
  */
-static bool blocks_traps(pid_t pid)
+static bool blocks_traps(const struct proc *proc)
 {
 	struct proc_signals signals;
 
-	return !proc_signals(pid, &signals) && signals.blocked & PROC_SIGNAL(SIGTRAP);
+	return !catcher_is_in(proc) && !proc_signals(proc->pid, &signals) &&
+	       signals.blocked & PROC_SIGNAL(SIGTRAP);
 }
 
 /* There is something where the agent would be. */
@@ -196,8 +198,6 @@ static const char *why_never(pid_t pid)
 {
 	if (is_sandboxed(pid))
 		return "it has a seccomp filter of its own";
-	if (blocks_traps(pid))
-		return "it has blocked SIGTRAP";
 	return is_taken(pid) ? "it has mapped something where the agent would be" : NULL;
 }
 
@@ -237,7 +237,8 @@ const char *tap_attach(struct tap *tap, struct task *task)
 		tapped_refuse(tapped);
 		return "the agent cannot be put into it";
 	}
-	why = change_all(tap, tapped, task);
+	catcher_unmask(task);
+	why = blocks_traps(task->proc) ? "it has blocked SIGTRAP" : change_all(tap, tapped, task);
 	if (why) {
 		restore_all(tap, tapped, task);
 		tapped_refuse(tapped);

@@ -202,6 +202,11 @@ void catcher_ensure(struct tracer *tracer, struct task *task)
 	tracer->catching |= space->catcher != 0;
 }
 
+bool catcher_is_in(const struct proc *proc)
+{
+	return proc->space && proc->space->catcher;
+}
+
 /* How long it is taken for granted that the handler is still there: a look costs some 30 us. */
 #define LOOK_NS 50000000ULL
 

@@ -19,6 +19,8 @@
  */
 void catcher_ensure(struct tracer *tracer, struct task *task);
 
+bool catcher_is_in(const struct proc *proc);
+
 /*
  * After a trap of ours, when the thread's registers are as it goes on with. A trap in a thread that blocks
  * SIGTRAP unblocks it and takes the process's handler away (force_sig_info_to_task of kernel/signal.c): it

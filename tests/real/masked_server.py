@@ -1,5 +1,5 @@
 """
-HTTP server with a thread for each connection that blocks all signals, as stunnel's do. GET /SIZE. Arguments: the
+HTTP server with a thread for each connection that blocks all signals, as stunnel's do. GET /SIZE, or /mask. Arguments: the
 address, and certificate and key for TLS; and `born`: who makes a thread has blocked them, not the thread itself.
 """
 import http.server
@@ -11,6 +11,12 @@ import sys
 BORN = "born" in sys.argv[4:]
 
 
+def can_block():
+    """Whether a thread that blocks SIGTRAP has it blocked."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTRAP, signal.SIGUSR1])
+    return signal.SIGTRAP in signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
@@ -20,7 +26,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         super().setup()
 
     def do_GET(self):
-        body = b"0123456789abcdef" * (int(self.path[1:]) // 16)
+        if self.path == "/mask":
+            body = b"blocked" if can_block() else b"not blocked"
+        else:
+            body = b"0123456789abcdef" * (int(self.path[1:]) // 16)
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
