@@ -376,27 +376,41 @@ static int patch_trap(struct tap *tap, struct tapped *tapped, struct task *task,
 	return result ? result : brk_stand(tap->tracer, task, site, call_code[0], stub, NULL, NULL);
 }
 
-int patch_site_jump(struct tap *tap, struct tapped *tapped, struct task *task, uint64_t site)
+/* What stands at the site; 0, or -errno where it cannot be changed by any means. */
+static int look_at_site(const struct tapped *tapped, struct task *task, uint64_t site,
+			uint8_t ret_code[PUN_SIZE])
 {
-	uint8_t code[PUN_SIZE];
-	int result = space_peek(tapped->proc, site, code, sizeof(code));
+	int result = space_peek(tapped->proc, site, ret_code, PUN_SIZE);
 
 	if (result)
 		return result;
-	if (memcmp(code, call_code, sizeof(call_code)) != 0)
+	if (memcmp(ret_code, call_code, sizeof(call_code)) != 0)
 		return -EINVAL;
 	/* Another jump's distance is made of these bytes. */
-	if (brk_holds(task, site, 2))
-		return -EBUSY;
-	result = patch_pun(tap, tapped, task, site, code);
-	return result ? patch_cave(tap, tapped, task, site) : 0;
+	return brk_holds(task, site, 2) ? -EBUSY : 0;
+}
+
+static int patch_jump(struct tap *tap, struct tapped *tapped, struct task *task, uint64_t site,
+		      const uint8_t code[PUN_SIZE])
+{
+	return patch_pun(tap, tapped, task, site, code) ? patch_cave(tap, tapped, task, site) : 0;
+}
+
+int patch_site_jump(struct tap *tap, struct tapped *tapped, struct task *task, uint64_t site)
+{
+	uint8_t code[PUN_SIZE];
+	int result = look_at_site(tapped, task, site, code);
+
+	return result ? result : patch_jump(tap, tapped, task, site, code);
 }
 
 int patch_site(struct tap *tap, struct tapped *tapped, struct task *task, uint64_t site)
 {
-	int result = patch_site_jump(tap, tapped, task, site);
+	uint8_t code[PUN_SIZE];
+	int result = look_at_site(tapped, task, site, code);
 
-	if (!result || !tapped->attached || result == -EINVAL || result == -EBUSY)
+	if (result)
 		return result;
-	return patch_trap(tap, tapped, task, site);
+	result = patch_jump(tap, tapped, task, site, code);
+	return result && tapped->attached ? patch_trap(tap, tapped, task, site) : result;
 }
