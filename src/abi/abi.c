@@ -98,7 +98,7 @@ unsigned int abi_socketcall_number(const char *name)
 	return 0;
 }
 
-static bool has_name(const struct abi *abi, int nr, const char *name)
+bool abi_is_named(const struct abi *abi, int nr, const char *name)
 {
 	char *found = seccomp_syscall_resolve_num_arch(abi->scmp_arch, nr);
 	bool same = found && !strcmp(found, name);
@@ -113,7 +113,7 @@ int abi_nr(const struct abi *abi, const char *name)
 
 	/* By name, what socketcall also reaches has a pseudo number. */
 	for (int i = 0; nr < 0 && i < NUMBERS; i++)
-		if (has_name(abi, i | (int)abi->nr_bit, name))
+		if (abi_is_named(abi, i | (int)abi->nr_bit, name))
 			nr = i | (int)abi->nr_bit;
 	return nr < 0 ? -1 : nr;
 }

@@ -34,6 +34,9 @@ const struct sys_row *abi_socketcall_row(uint64_t call);
 /* The number that socketcall has for a call by name, 0 if it has none. */
 unsigned int abi_socketcall_number(const char *name);
 
+/* True if the call has that name. */
+bool abi_is_named(const struct abi *abi, int nr, const char *name);
+
 /* The number of a call by name, -1 where the ABI has none. */
 int abi_nr(const struct abi *abi, const char *name);
 

@@ -60,7 +60,7 @@ static int write_numbers(const struct tap *tap, struct tapped *tapped)
 	uint64_t numbers[RING_NUMBER_MAX / 64] = { 0 };
 
 	for (int nr = 0; nr < RING_NUMBER_MAX; nr++)
-		if (known_is_wanted(tap, nr) || known_is_mask(tap, nr))
+		if (known_is_wanted(tap, nr) || known_is_mask(nr))
 			numbers[nr / 64] |= 1UL << nr % 64;
 	return space_poke(tapped->proc, RING_CONTROL + RING_NUMBERS, numbers, sizeof(numbers));
 }

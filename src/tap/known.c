@@ -14,6 +14,7 @@
 #include <elf.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 
 #define PAGE_BYTES 4096UL
 
@@ -31,9 +32,9 @@ bool known_is_wanted(const struct tap *tap, int nr)
 	return row && row->op != OP_CLONE && tracer_wants(tap->tracer, row);
 }
 
-bool known_is_mask(const struct tap *tap, int nr)
+bool known_is_mask(int nr)
 {
-	return nr == abi_nr(tap->abi, "rt_sigprocmask");
+	return nr == SYS_rt_sigprocmask;
 }
 
 /* One that is being read. */
@@ -101,7 +102,7 @@ static bool note_site(void *ctx, const struct callsite *site)
 	struct known_code *code = learning->code;
 	const struct abi *abi = learning->reader->tap->abi;
 
-	bool mask = site->nr >= 0 && known_is_mask(learning->reader->tap, site->nr);
+	bool mask = known_is_mask(site->nr);
 
 	if (site->nr >= 0 && !site->narrow && !mask &&
 	    !known_is_wanted(learning->reader->tap, site->nr))

@@ -34,7 +34,7 @@ bool known_is_wanted(const struct tap *tap, int nr);
 /*
  * Not to be seen, but changed by the agent: it makes the call without SIGTRAP in what is blocked (catcher.h).
  */
-bool known_is_mask(const struct tap *tap, int nr);
+bool known_is_mask(int nr);
 
 /* Code that has such sites, mapped at `start`. False ends it. */
 typedef bool known_found(void *ctx, uint64_t start, const struct known_code *code);

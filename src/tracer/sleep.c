@@ -57,7 +57,7 @@ static bool goes_on(const struct regs *regs)
 	if (nr < 0)
 		return false;
 	for (size_t i = 0; i < sizeof(sleeps) / sizeof(sleeps[0]); i++)
-		if (nr == abi_nr(regs_abi(regs), sleeps[i].call))
+		if (abi_is_named(regs_abi(regs), nr, sleeps[i].call))
 			return !is_limited(&sleeps[i], regs);
 	return false;
 }
