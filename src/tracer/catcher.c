@@ -234,10 +234,9 @@ static bool is_lost(const struct task *task)
 bool catcher_unmask(struct task *task)
 {
 	const uint64_t trap = PROC_SIGNAL(SIGTRAP);
-	struct space *space = task->proc->space;
 	uint64_t mask;
 
-	if (!task->proc->attached || !space || !space->catcher ||
+	if (!task->proc->attached || !catcher_is_in(task->proc) ||
 	    ptrace(PTRACE_GETSIGMASK, task->tid, sizeof(mask), &mask) < 0 || !(mask & trap))
 		return false;
 	mask &= ~trap;

@@ -19,6 +19,7 @@
  */
 void catcher_ensure(struct tracer *tracer, struct task *task);
 
+/* The process has the handler. */
 bool catcher_is_in(const struct proc *proc);
 
 /*

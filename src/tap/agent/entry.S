@@ -77,13 +77,12 @@ tap_entry:
 	movzbl	RING_FD_STATES(%r11), %r11d
 	cmpl	$RING_FD_OTHER, %r11d
 	jb	tap_untrusted
-	jne	1f
+	jne	tap_lower
 	/* Descriptors of sockets can come with a message on what is none that we record, or be accepted. */
 	cmpl	$NR_ACCEPT, %eax
 	je	tap_untrusted
 	cmpl	$NR_SENDMSG, %eax
 	jb	tap_plain
-1:
 tap_lower:
 	leaq	-(FRAME_RED_ZONE + FRAME_SIZE)(%rsp), %rsp
 	.globl	tap_lowered
