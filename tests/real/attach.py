@@ -72,16 +72,19 @@ class Load:
 
     def _run(self, path):
         try:
-            clients = [Client(self.target, self.tls) for _ in range(self.each)]
-            while not self.over:
-                for client in clients:
-                    self._round(client, path)
-            for client in clients:
-                client.close()
+            self._work(path)
         except Exception as error:  # told by the test's own thread
             with self.changed:
                 self.failures.append(f"{type(error).__name__}: {error}")
                 self.changed.notify_all()
+
+    def _work(self, path):
+        clients = [Client(self.target, self.tls) for _ in range(self.each)]
+        while not self.over:
+            for client in clients:
+                self._round(client, path)
+        for client in clients:
+            client.close()
 
     def _round(self, client, path):
         answer = client.get(path)
@@ -106,12 +109,15 @@ class Load:
                 expect(piece in whole * (len(piece) // len(whole) + 2),
                        f"{local} has {what} something else: {piece[:60]!r}, {len(piece)} bytes")
 
+    def _all_work(self):
+        return len(self.talks) == self.count * self.each
+
     def await_rounds(self, more):
         """Until so many more requests were answered, and one of each client; False if one failed."""
         with self.changed:
-            until, clients = self.rounds + more, self.count * self.each
+            until = self.rounds + more
             expect(self.changed.wait_for(lambda: self.failures or self.rounds >= until and
-                                         len(self.talks) == clients, PATIENCE),
+                                         self._all_work(), PATIENCE),
                    "the server does not answer any more")
             return not self.failures
 

@@ -1,6 +1,7 @@
 """
-HTTP server with a thread for each connection that blocks all signals, as stunnel's do. GET /SIZE, or /mask. Arguments: the
-address, and certificate and key for TLS; and `born`: who makes a thread has blocked them, not the thread itself.
+HTTP server with a thread for each connection that blocks all signals, as stunnel's do. GET /SIZE, or /mask.
+Arguments: the address, and certificate and key for TLS; and `born`: who makes a thread has blocked them, not the
+thread itself.
 """
 import http.server
 import signal
@@ -44,7 +45,7 @@ class Server(http.server.ThreadingHTTPServer):
     daemon_threads = True
 
     def process_request(self, request, client_address):
-        before = signal.pthread_sigmask(signal.SIG_SETMASK, signal.valid_signals() if BORN else [])
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals() if BORN else [])
         super().process_request(request, client_address)
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 

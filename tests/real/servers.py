@@ -118,6 +118,11 @@ def serve_own(test, traced, argv, host=None, more=(), options=()):
     return server, address(host, server.await_output(r"^listening on (\d+)$")[1].decode())
 
 
+def serve_masked(test, *arguments):
+    """Its threads block all signals."""
+    return serve_own(test, False, [PYTHON, "-B", f"{HERE}/masked_server.py"], more=arguments)
+
+
 def serve_go(test, traced):
     return serve_own(test, traced, [go_program(test, "go_server")])
 

@@ -7,7 +7,7 @@ import attach
 import lib
 from attach import Load, check_code, executable, pids_of, tasks_of, tracer_of
 from lib import BUILT, HERE, IOTRACE, PYTHON, SCALE, expect
-from servers import serve_go, serve_nginx, serve_node, serve_own, serve_redis
+from servers import serve_go, serve_masked, serve_nginx, serve_node, serve_own, serve_redis
 from test_attach import Program
 
 TIMES = 170 if SCALE >= 100 else 9  # for each of seven programs
@@ -190,7 +190,7 @@ def asyncio(test):
 
 
 def masked(test):
-    server, target = serve_own(test, False, [PYTHON, "-B", f"{HERE}/masked_server.py"])
+    server, target = serve_masked(test)
     kill_often(test, server, Load(target, "/5008", tls=False))
 
 

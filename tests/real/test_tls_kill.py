@@ -9,7 +9,7 @@ import lib
 import tls
 from attach import Attached, Client, Load, check_code, pids_of
 from lib import SCALE, expect
-from servers import go_builds, serve_go_tls, serve_nginx_tls, serve_own
+from servers import go_builds, serve_go_tls, serve_masked, serve_nginx_tls
 
 TIMES = 200 if SCALE >= 100 else 10
 
@@ -84,8 +84,7 @@ def kill_masked(test, *options):
     A trap in a thread that blocks SIGTRAP takes the handler away. Threads that were there before, and such
     that come while it is traced, of which the second ones are known to do so with the tap.
     """
-    argv = [lib.PYTHON, "-B", f"{lib.HERE}/masked_server.py"]
-    server, target = serve_own(test, False, argv, more=tls.certificate(test))
+    server, target = serve_masked(test, *tls.certificate(test))
     for turn in range(TIMES):
         loads = [Load(target, "/16384")]
         expect(loads[0].await_rounds(5), f"before anything: {loads[0].failures}")
@@ -115,23 +114,14 @@ def masked_tap(test):
 class Births(Load):
     """A connection for each round."""
 
-    def _run(self, path):
-        try:
-            while not self.over:
-                client = Client(self.target)
-                self._round(client, path)
-                client.close()
-        except Exception as error:  # told by the test's own thread
-            with self.changed:
-                self.failures.append(f"{type(error).__name__}: {error}")
-                self.changed.notify_all()
+    def _work(self, path):
+        while not self.over:
+            client = Client(self.target)
+            self._round(client, path)
+            client.close()
 
-    def await_rounds(self, more):
-        with self.changed:
-            until = self.rounds + more
-            expect(self.changed.wait_for(lambda: self.failures or self.rounds >= until, lib.PATIENCE),
-                   "the server does not answer any more")
-            return not self.failures
+    def _all_work(self):
+        return True
 
 
 def born_tap(test):
@@ -139,13 +129,8 @@ def born_tap(test):
     Threads that begin behind the kill, before the guardian is done, with the signals blocked that their maker
     has blocked: the agent is still there then.
     """
-    argv = [lib.PYTHON, "-B", f"{lib.HERE}/masked_server.py"]
-    deaths = 0
-
-    def serve(test):
-        return serve_own(test, False, argv, more=[*tls.certificate(test), "born"])
-
-    server, target = serve(test)
+    deaths, arguments = 0, [*tls.certificate(test), "born"]
+    server, target = serve_masked(test, *arguments)
     for turn in range(TIMES):
         load = Births(target, "/64")
         expect(load.await_rounds(5), f"before anything: {load.failures}")
@@ -159,15 +144,14 @@ def born_tap(test):
         if not alive:
             deaths += 1
             server.wait()
-            server, target = serve(test)
+            server, target = serve_masked(test, *arguments)
     # Seen in 1 of 80.
     report("born", deaths, 2 + TIMES // 20)
 
 
 def mask_tap(test):
     """A thread that was there before, and blocks SIGTRAP once more at each request: the agent leaves it out."""
-    argv = [lib.PYTHON, "-B", f"{lib.HERE}/masked_server.py"]
-    server, target = serve_own(test, False, argv, more=[*tls.certificate(test), "born"])
+    server, target = serve_masked(test, *tls.certificate(test), "born")
     pids, client = pids_of(server), Client(target)
     expect(client.get("/mask") == b"blocked", "it cannot be blocked")
     attached = Attached(test, pids, "mask", "--engine", "tap")
