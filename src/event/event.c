@@ -3,6 +3,7 @@
 
 #include "base/own.h"
 #include "base/utf8.h"
+#include "event/pool.h"
 
 #include <string.h>
 
@@ -86,7 +87,7 @@ bool event_proto_is_datagram(enum event_proto proto)
 
 struct event *event_new(enum event_type type, size_t room)
 {
-	struct event *event = own_alloc(sizeof(*event) + room);
+	struct event *event = pool_take(sizeof(*event) + room);
 
 	memset(event, 0, sizeof(*event));
 	event->type = type;
@@ -106,7 +107,7 @@ void event_unref(struct event *event)
 	if (!event || atomic_fetch_sub_explicit(&event->refs, 1, memory_order_acq_rel) != 1)
 		return;
 	free(event->owned);
-	free(event);
+	pool_give(event, event_size(event));
 }
 
 size_t event_size(const struct event *event)
