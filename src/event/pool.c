@@ -100,9 +100,8 @@ void pool_give(void *ptr, size_t size)
 		return;
 	}
 	home = &classes[class];
-	if (atomic_fetch_add_explicit(&home->count, 1, memory_order_relaxed) >=
+	if (atomic_load_explicit(&home->count, memory_order_relaxed) >=
 	    KEPT_MAX / class_size(class)) {
-		atomic_fetch_sub_explicit(&home->count, 1, memory_order_relaxed);
 		free(ptr);
 		return;
 	}
@@ -110,4 +109,6 @@ void pool_give(void *ptr, size_t size)
 	while (!atomic_compare_exchange_weak_explicit(&home->given, &piece->next, piece,
 						      memory_order_release, memory_order_relaxed))
 		continue;
+	/* Behind it: whoever takes the pieces meanwhile sets it to 0, and below that it never comes. */
+	atomic_fetch_add_explicit(&home->count, 1, memory_order_relaxed);
 }
