@@ -12,6 +12,7 @@ static _Noreturn void run(const char *command, int input)
 	if (dup2(input, STDIN_FILENO) < 0)
 		_exit(126);
 	signal(SIGPIPE, SIG_DFL);
+	signal(SIGXFSZ, SIG_DFL);
 	/* Quit where it fits on a screen, colours, no clearing: git's choice. */
 	setenv("LESS", "FRX", 0);
 	if (command)

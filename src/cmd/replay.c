@@ -145,6 +145,7 @@ int replay_run(const struct replay *replay)
 	if (!selection)
 		return result;
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
 	if (!writes_to(&settings->output, replay->file)) {
 		reader = reader_open(replay->file, &options, &error);
 		if (!reader)

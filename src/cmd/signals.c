@@ -40,6 +40,8 @@ void signals_block(struct signals_before *ret_before)
 	sigset_t set;
 
 	watched(&set);
+	/* A file that is larger than the limit (RLIMIT_FSIZE) is an error then, told as any other. */
+	sigaddset(&set, SIGXFSZ);
 	pthread_sigmask(SIG_BLOCK, &set, &ret_before->mask);
 	sigaction(SIGPIPE, &ignore, &ret_before->pipe);
 }

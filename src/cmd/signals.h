@@ -27,7 +27,7 @@ struct signals_due {
 	bool time_up;           /* the time is over, or signals_stop was called */
 };
 
-/* Blocks what the thread will take, ignores SIGPIPE. To be called before any thread is started. */
+/* Blocks what the thread will take, and SIGXFSZ, ignores SIGPIPE. To be called before any thread is started. */
 void signals_block(struct signals_before *ret_before);
 
 /* Starts the thread; the tracer is kicked when something is due. for_ns: time until that; 0: none. */
