@@ -88,6 +88,7 @@ static int load_capture(struct diff *diff, struct side *side, enum golden_level 
 		order_canonical(model);
 		golden_write(&side->file.text, model);
 		golden_file_parse(&side->file);
+		result = side->file.model ? 0 : CHECK_FAILED;
 	}
 	model_free(model);
 	gather_free(gather);

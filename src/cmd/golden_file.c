@@ -123,6 +123,8 @@ static void doubt_damage(const char *name, const struct reader *reader, struct g
 	if (damage->places)
 		gather_doubt(gather, "%s is damaged: %lu bytes from %lu on cannot be read", name,
 			     damage->bytes, damage->offset);
+	if (damage->backwards)
+		gather_doubt(gather, "%s: numbers of %lu events go back", name, damage->backwards);
 	if (damage->missing)
 		gather_doubt(gather, "the next part, %s, cannot be read", damage->missing);
 	if (reader_cut(reader))

@@ -34,7 +34,8 @@ static int print_help(void)
 	printf("Usage: iotrace rules [OPTION]... [--explain CAPTURE...]\n\n"
 	       "Lists what is not compared by check and diff.\n");
 	opt_print_help(groups);
-	printf("\nExit status: 0; 1 a rule was not used, or not needed; 2 usage or syntax.\n");
+	printf("\nExit status: 0; 1 a rule was not used, or not needed; 2 usage or syntax;\n"
+	       "4 a capture is incomplete.\n");
 	return 0;
 }
 
@@ -43,16 +44,23 @@ struct seen {
 	uint64_t hits, sum;
 };
 
-static int explain_capture(const char *name, struct rules *rules, struct seen *ret_seen)
+/* *ret_incomplete is left as it is where nothing is missing. */
+static int explain_capture(const char *name, struct rules *rules, struct seen *ret_seen,
+			   bool *ret_incomplete)
 {
 	struct gather_options options = { .rules = rules,
 					  .level = LEVEL_FULL,
 					  .environment = environ };
 	struct gather *gather = gather_new(&options);
 	int result = golden_file_capture(name, gather);
+	const char *why;
 
 	if (!result)
 		model_free(gather_model(gather));
+	for (size_t i = 0; !result && (why = gather_incomplete(gather, i)); i++) {
+		log_error("%s is incomplete: %s", name, why);
+		*ret_incomplete = true;
+	}
 	gather_free(gather);
 	for (size_t i = 0; i < rules->count; i++)
 		ret_seen[i] = (struct seen){ rules->items[i].hits, rules->items[i].sum };
@@ -119,14 +127,18 @@ static int explain(const struct rules_settings *settings, const struct opt_list 
 {
 	struct rules rules = { 0 };
 	struct seen *seen;
+	bool incomplete = false;
 	int result = golden_file_rules(settings->rules, "here", &rules);
 
 	seen = own_zalloc((rules.count * words->count + 1) * sizeof(*seen));
 	for (size_t i = 0; i < words->count && !result; i++)
-		result = explain_capture(words->items[i], &rules, seen + i * rules.count);
+		result = explain_capture(words->items[i], &rules, seen + i * rules.count,
+					 &incomplete);
 	if (!result) {
 		print_builtin(&rules, settings->explain);
 		result = print_own(&rules, seen, words->count);
+		if (incomplete)
+			result = check_worse(result, CHECK_INCOMPLETE);
 	}
 	free(seen);
 	rules_done(&rules);

@@ -333,13 +333,18 @@ static void add_process(struct gather *gather, const struct event *event)
 {
 	const struct event_process *process = &event->process;
 	const char *comm = event->comm;
+	int status = process->signal ? process->signal : process->status;
 
 	if (process->what == PROCESS_EXIT) {
 		if (event->pid != gather->main_pid)
 			return;
-		gather->how = process->signal ? ENDED_SIGNAL : ENDED_EXIT;
-		gather->status = process->signal ? process->signal : process->status;
 		gather->main_ended = true;
+		if (status < 0 || status > 255) {
+			gather_doubt(gather, "the program's status is %d, which is none", status);
+			return;
+		}
+		gather->how = process->signal ? ENDED_SIGNAL : ENDED_EXIT;
+		gather->status = status;
 		return;
 	}
 	if (process->what == PROCESS_START && !gather->main_pid)

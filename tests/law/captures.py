@@ -18,6 +18,8 @@ from laws import IOTRACE, Broken, law
 HERE = os.path.dirname(os.path.abspath(__file__))
 TALKER = ["/usr/bin/python3", os.path.join(HERE, "talker.py")]
 PATIENCE = 60
+# As a person has it: goldens are not made where CI is set.
+ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "CI"}
 
 
 def path(name):
@@ -27,7 +29,7 @@ def path(name):
 def iotrace(*argv, status=0, stdin=subprocess.DEVNULL, message="", **more):
     """Standard output; the status and that standard error matches are checked."""
     done = subprocess.run([IOTRACE, *argv], stdin=stdin, capture_output=True, timeout=PATIENCE,
-                          **more)
+                          env=ENVIRONMENT, **more)
     said = done.stderr.decode("utf-8", "backslashreplace")
     law(done.returncode == status, f"{argv} ends with {done.returncode}: {said}")
     law(re.fullmatch(message, said, re.DOTALL), f"{argv} says {said!r}")
@@ -225,6 +227,45 @@ def failures():
     iotrace("export", path("m.iot"), "-o", "/dev/full", "-f", "jsonl", status=125,
             message=".*not complete: No space.*\n")
     law(len(read("m.iot")) > 10000, "the capture was overwritten")
+    with open("/dev/full", "wb", 0) as full:
+        told = subprocess.run([IOTRACE, "summary", path("m.iot")], stdout=full, stderr=subprocess.PIPE,
+                              timeout=PATIENCE, check=False)
+    law(told.stderr == b"iotrace: standard output is not complete: No space left on device\n",
+        f"{told.stderr}")
+
+
+def doubtful():
+    """Of what is damaged no comparison vouches, and no rule is said to be unused without a word."""
+    lines = show("-f", "jsonl", path("m.iot")).splitlines(keepends=True)
+    # A stretch twice, and one cut off.
+    write("twice.jsonl", b"".join(lines[:12] + lines[8:]))
+    write("short.jsonl", b"".join(lines[:-2]) + lines[-2][:20])
+    write("status.jsonl", b"".join(re.sub(rb'"status":\d+}', b'"status":65536}', line)
+                                   for line in lines))
+    for name, why in (("twice.jsonl", b"go back"), ("short.jsonl", b"is damaged"),
+                      ("status.jsonl", b"status is 65536")):
+        said = iotrace("diff", path(name), path(name), status=4, message=".*")
+        law(why in said, f"{said}")
+        said = iotrace("check", path("x.iogold"), "--update", "--from", path(name), status=4,
+                       message=".*")
+        iotrace("rules", "--explain", path(name), status=4,
+                message=f".*{name} is incomplete: .*{why.decode()}.*")
+        law(why in said and not os.path.exists(path("x.iogold")), f"{said}")
+
+
+def file_limit():
+    """A small RLIMIT_FSIZE, beyond which the agent's ring is, too, ends neither iotrace nor the program."""
+    def limit():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+    said = ".*not complete: File too large; .*\n"
+    iotrace("export", path("m.iot"), "-o", path("limited.jsonl"), status=125, message=said,
+            preexec_fn=limit)
+    out = iotrace("-vvvv", "-o", "-", "--", *TALKER, "20", preexec_fn=limit, message=".*")
+    law(out.count(b"sendto") + out.count(b"write") >= 20, f"{out[:300]}")
+    iotrace("-o", path("limited.iot"), "--", *TALKER, "2000", status=125, message=said,
+            preexec_fn=limit)
+    marked = iotrace("-q", "--", "sh", "-c", "kill -XFSZ $$", status=128 + signal.SIGXFSZ, message=".*")
+    law(not marked, f"{marked}")
 
 
 def closed_reader():
@@ -342,7 +383,8 @@ def modes():
 
 SANITIZED = b"__asan_init" in open(IOTRACE, "rb").read()
 CASES = [rotate, rotate_compressed, compress, follow, pipe, selection, levels, max_bytes, relative, colors,
-         damage, failures, closed_reader, memory, large, pager, binary_to_terminal, progress, modes]
+         damage, failures, doubtful, file_limit, closed_reader, memory, large, pager, binary_to_terminal, progress,
+         modes]
 
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
 failed = False
