@@ -214,8 +214,11 @@ static void report(void *ctx, const struct tee_report *report)
 		return;
 	}
 	pipeline->failed = true;
-	log_error("%s is not complete: %s; the last %lu events are missing", report->name,
-		  strerror(-report->error), report->missed);
+	if (report->missed)
+		log_error("%s is not complete: %s; the last %lu events are missing", report->name,
+			  strerror(-report->error), report->missed);
+	else
+		log_errno(-report->error, "%s is not complete", report->name);
 }
 
 static int check_settings(const struct output_settings *settings)

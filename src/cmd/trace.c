@@ -119,17 +119,16 @@ static int print_help(void)
 
 /*
  * Where standard descriptors are closed, a file of ours would get their numbers. What fills the gap
- * is closed on exec, so the program finds them as they were.
+ * is closed on exec, so the program finds them as they were; what is written to an output that was asked for
+ * fails, as it would have.
  */
 static void guard_standard_descriptors(void)
 {
-	int fd;
+	static const int modes[] = { O_RDWR, O_RDONLY, O_RDWR };
 
-	do
-		fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-	while (fd >= 0 && fd <= STDERR_FILENO);
-	if (fd >= 0)
-		close(fd);
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0)
+			open("/dev/null", modes[fd] | O_CLOEXEC);
 }
 
 static void emit_start(struct trace *trace, int argc, char **argv)

@@ -249,6 +249,11 @@ class Outputs(Case):
         self.assertTrue(os.path.exists(self.marker), "the program did not go on")
         self.complete(events(self.read("x.jsonl")), 2000)
 
+    def test_closed_output(self):
+        result = self.talk("-o", "-", preexec_fn=lambda: os.close(1))
+        self.assertEqual(result.returncode, 125)
+        self.assertIn(b"standard output is not complete: Bad file descriptor", result.stderr)
+
     def test_reader_that_goes_away(self):
         """iotrace -o - -- PROGRAM | head -1"""
         process = subprocess.Popen(
