@@ -138,7 +138,8 @@ static void html_event(struct message_sink *sink, struct event *event)
 /* What was looked through for secrets is not all of it, or had some. */
 static bool is_secret(const struct message *message)
 {
-	return message->flags & (MESSAGE_REDACTED | MESSAGE_TRUNCATED) || message->body.cut;
+	return message->flags & (MESSAGE_REDACTED | MESSAGE_TRUNCATED | MESSAGE_CUT) ||
+	       message->body.cut;
 }
 
 static void use_raws(struct html *html, const struct message *message)

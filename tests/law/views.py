@@ -1,4 +1,5 @@
 """What the formats of messages show: of captures that are made for it, so that it is known."""
+import base64
 import glob
 import json
 import os
@@ -343,6 +344,19 @@ class Exports(Case):
         self.assertIn("Xx", self.show("-f", "messages"))
         for one in there:
             self.assertIn(one, json.dumps(messages))
+
+    def test_redact_raw(self):
+        """The bytes of a message of which not all is known are in no page."""
+        self.capture = Capture()
+        conn = self.capture.open(6379)
+        self.capture.say(conn, "out", "*1\r\n$4\r\nPING\r\n")
+        self.capture.say(conn, "in", "+PONG\r\n")
+        # A length that is wrong.
+        said = '*3\r\n$3\r\nSET\r\n$1\r\na\r\n$9\r\n{"token":"Xx1"}\r\n'
+        self.capture.say(conn, "out", said)
+        raw = base64.b64encode(said.encode()).decode()
+        self.assertNotIn(raw, self.run_it("export", "-t", "html", self.path))
+        self.assertIn(raw, self.run_it("export", "-t", "html", "--no-redact", self.path))
 
     def test_redact_http(self):
         self.capture = Capture()
