@@ -208,7 +208,12 @@ static void add_hash(struct writer *writer, struct span bytes, const char *what)
 
 static void add_binary(struct writer *writer, struct span bytes)
 {
-	add_hash(writer, bytes, "");
+	struct buf hidden auto_buf = { 0 };
+	bool any = scan_hide(writer->scan, bytes, &hidden);
+
+	if (any)
+		bytes = span_of(hidden.data, hidden.len);
+	add_hash(writer, bytes, any ? " without secrets" : "");
 	for (size_t at = 0; at < bytes.len && at < HEAD_BYTES; at += 16) {
 		struct buf *out = writer_begin(writer);
 

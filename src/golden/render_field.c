@@ -78,7 +78,7 @@ static void add_header_value(struct writer *writer, struct buf *out, struct span
 		escape_add(out, value, ESCAPE_TEXT);
 		return;
 	}
-	if (builtin < 0 && secret_is_name(name, false))
+	if (builtin < 0 && secret_is_header(name))
 		builtin = BUILTIN_SECRET_HEADERS;
 	if (span_equal(name, SPAN("content-length")) && is_framed(message))
 		builtin = BUILTIN_CONTENT_LENGTH;
@@ -174,7 +174,7 @@ static void add_attr(struct writer *writer, const struct attr *attr, bool secret
 		scan_secret(writer->scan, out, attr->value);
 	else if (1ULL << attr->key & STATEMENTS)
 		writer_add_parts(writer, out, SECRET_SQL, attr->value);
-	else if (attr_rows[attr->key].shape == SHAPE_PAIRS && secret_is_name(attr->name, false) &&
+	else if (attr_rows[attr->key].shape == SHAPE_PAIRS && secret_is_header(attr->name) &&
 		 rules_use(writer->scan->rules, BUILTIN_SECRET_NAMES))
 		scan_secret(writer->scan, out, attr->value);
 	else

@@ -359,6 +359,32 @@ static size_t add_masked(struct scan *scan, struct buf *out, struct span text, b
 	return len ? len : add_day(scan, out, text);
 }
 
+bool scan_hide(struct scan *scan, struct span bytes, struct buf *out)
+{
+	size_t from = 0, at = 0;
+
+	while (at < bytes.len) {
+		struct span rest = span_cut(bytes, at, bytes.len);
+		const struct literal *literal =
+			scan->first[rest.data[0]] ? literal_at(scan, rest) : NULL;
+		bool named = literal && literal->text;
+		size_t len = named ? literal->bytes.len : secret_at(scan, rest).len;
+
+		if (!len) {
+			at++;
+			continue;
+		}
+		if (named)
+			rules_use(scan->rules, literal->builtin);
+		buf_add(out, bytes.data + from, at - from);
+		buf_adds(out, named ? literal->text : "<secret>");
+		from = at += len;
+	}
+	if (from)
+		buf_add(out, bytes.data + from, at - from);
+	return from != 0;
+}
+
 static bool may_be_secret(const struct scan *scan, struct span text, size_t at)
 {
 	size_t bit;

@@ -59,6 +59,9 @@ void scan_secret(struct scan *scan, struct buf *out, struct span raw);
 /* It will be masked wherever it is, though it is not added itself. */
 void scan_learn(struct scan *scan, struct span bytes);
 
+/* Adds bytes that are no text without the secrets that are known. False, and nothing added, where they hold none. */
+bool scan_hide(struct scan *scan, struct span bytes, struct buf *out);
+
 /*
  * True where secrets have come to be known since it was last asked: what was scanned before may hold them.
  */

@@ -15,6 +15,7 @@ static const struct row {
 	{ "CONFIG", 0, "masterauth" },
 	{ "CONFIG", 0, "tls-key-file-pass" },
 	{ "CONFIG", 0, "tls-client-key-file-pass" },
+	{ "SENTINEL", 0, "auth-pass" },
 	{ "Password", 0, NULL },
 	{ NULL, 0, NULL },
 };

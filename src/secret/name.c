@@ -42,14 +42,18 @@ const char *const secret_headers[] = {
 
 /* Ends of names, without '-', '_' and case. */
 static const char *const ends[] = {
-	"password",     "passwords",     "passwd",       "passphrase",    "secret",
-	"secrets",      "token",         "apikey",       "accesskey",     "secretkey",
-	"privatekey",   "signingkey",    "pwd",          "credential",    "credentials",
-	"sessionid",    "authorization", "sessionkey",   "signature",     "jwt",
-	"clientsecret", "authkey",       "bearer",       "accesskeyid",   "cookie",
-	"requirepass",  "masterauth",    "functionskey", "encryptionkey", "subscriptionkey",
-	NULL,
+	"password",      "passwords",       "passwd",      "passphrase",
+	"secret",        "secrets",         "token",       "apikey",
+	"accesskey",     "secretkey",       "privatekey",  "signingkey",
+	"pwd",           "credential",      "credentials", "sessionid",
+	"authorization", "sessionkey",      "signature",   "jwt",
+	"clientsecret",  "authkey",         "bearer",      "accesskeyid",
+	"cookie",        "requirepass",     "masterauth",  "functionskey",
+	"encryptionkey", "subscriptionkey", "passcode",    NULL,
 };
+
+/* What stands behind the name of what is asked for again, to be sure of it; a number does, too. */
+static const char *const agains[] = { "confirmation", "confirm", "again", "repeat", NULL };
 
 /* Whole names; from QUERY_NAMES on those that are secrets in a query alone. */
 static const char *const wholes[] = { "auth", "pass", "pw",   "sid", "sig",
@@ -104,14 +108,33 @@ static size_t plain(struct span name, char text[64])
 	return len;
 }
 
+/* Which of them the text ends with; NULL: none. */
+static const char *end_of(const char *const *all, const char *text, size_t len)
+{
+	for (; *all; all++)
+		if (len >= strlen(*all) && !memcmp(text + len - strlen(*all), *all, strlen(*all)))
+			return *all;
+	return NULL;
+}
+
+/* Its length without what makes a second one of it. */
+static size_t once_len(const char *text, size_t len)
+{
+	const char *again;
+
+	while (len && text[len - 1] >= '0' && text[len - 1] <= '9')
+		len--;
+	again = end_of(agains, text, len);
+	return again ? len - strlen(again) : len;
+}
+
 bool secret_is_name(struct span name, bool query)
 {
 	char text[64];
 	size_t len = plain(name, text);
 
-	for (const char *const *end = ends; *end; end++)
-		if (len >= strlen(*end) && !memcmp(text + len - strlen(*end), *end, strlen(*end)))
-			return true;
+	if (end_of(ends, text, once_len(text, len)))
+		return true;
 	for (size_t i = 0; wholes[i] && (query || i < QUERY_NAMES); i++)
 		if (len == strlen(wholes[i]) && !memcmp(text, wholes[i], len))
 			return true;

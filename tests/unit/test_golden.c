@@ -111,6 +111,9 @@ static void test_secret_headers(void **state)
 {
 	static const struct run run = {
 		.conns = { { .said = { "GET / HTTP/1.1\r\nHost: h\r\nX-Encryption-Key: Xx7\r\n"
+				       "X-Service-Key: Xx8\r\nX-Token-Value: Xx9\r\n"
+				       "X-Secret-Id: Xx10\r\nIdempotency-Key: a\r\n"
+				       "Surrogate-Key: here\r\n"
 				       "Referer: http://h/?a=b&token=Xx1\r\n\r\n",
 				       "HTTP/1.1 302 Found\r\nContent-Length: 0\r\n"
 				       "Link: <http://h/?access_token=Xx2>; rel=next\r\n"
@@ -125,8 +128,37 @@ static void test_secret_headers(void **state)
 	CHECK(!strstr(golden, "Xx"), "a secret is in\n%s", golden);
 	assert_non_null(strstr(golden, "referer: http://h/?a=b&token=<secret#"));
 	assert_non_null(strstr(golden, ">; rel=next\n"));
+	assert_non_null(strstr(golden, "surrogate-key: here\n"));
+	assert_non_null(strstr(golden, "idempotency-key: *\n"));
 	assert_non_null(strstr(golden, ">&state=x\n"));
 	assert_non_null(strstr(kept, "token=Xx1\n"));
+}
+
+/* What is no text is shown in hexadecimal: without what is known to be a secret, whatever that is now. */
+static void test_secret_binary(void **state)
+{
+	static const struct run runs[] = {
+		{ .conns = { { .said = { "\x30\x2a\x80\x08Xx345678\x01", "\x01\x02" } } },
+		  .environment = { "MY_PASSWORD=Xx345678" } },
+		{ .conns = { { .said = { "\x30\x2a\x80\x08Xx3456789\x01", "\x01\x02" } } },
+		  .environment = { "MY_PASSWORD=Xx3456789" } },
+		{ .conns = { { .said = { "GET / HTTP/1.1\r\nHost: h\r\nX-Api-Key: Xx345678\r\n\r\n",
+					 "HTTP/1.1 200 OK\r\nContent-Length: 13\r\n\r\n"
+					 "\x01\x02\x03Xx345678\xff\xfe" } } } },
+	};
+	char *goldens[COUNT(runs)];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(runs); i++) {
+		goldens[i] = run_golden(&runs[i], "", LEVEL_FULL);
+		CHECK(!strstr(goldens[i], "58 78 33"), "a secret is in\n%s", goldens[i]);
+		CHECK(strstr(goldens[i], " without secrets sha256 "), "nothing is said in\n%s",
+		      goldens[i]);
+	}
+	assert_string_equal(goldens[0], goldens[1]);
+	assert_non_null(strstr(goldens[0], "  < : 2 bytes sha256 "));
+	for (size_t i = 0; i < COUNT(runs); i++)
+		free(goldens[i]);
 }
 
 static void add_packet(struct buf *out, char type, const char *text, size_t len)
@@ -581,14 +613,23 @@ static void test_deep_json(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_bodies),         cmocka_unit_test(test_secret_bodies),
-		cmocka_unit_test(test_secret_headers), cmocka_unit_test(test_secret_statements),
-		cmocka_unit_test(test_sha256),         cmocka_unit_test(test_round_trip),
-		cmocka_unit_test(test_wrong),          cmocka_unit_test(test_compare),
-		cmocka_unit_test(test_any_order),      cmocka_unit_test(test_links),
-		cmocka_unit_test(test_many_changes),   cmocka_unit_test(test_counts),
-		cmocka_unit_test(test_levels),         cmocka_unit_test(test_deep_json),
-		cmocka_unit_test(test_titles),         cmocka_unit_test(test_keepalive),
+		cmocka_unit_test(test_bodies),
+		cmocka_unit_test(test_secret_bodies),
+		cmocka_unit_test(test_secret_headers),
+		cmocka_unit_test(test_secret_binary),
+		cmocka_unit_test(test_secret_statements),
+		cmocka_unit_test(test_sha256),
+		cmocka_unit_test(test_round_trip),
+		cmocka_unit_test(test_wrong),
+		cmocka_unit_test(test_compare),
+		cmocka_unit_test(test_any_order),
+		cmocka_unit_test(test_links),
+		cmocka_unit_test(test_many_changes),
+		cmocka_unit_test(test_counts),
+		cmocka_unit_test(test_levels),
+		cmocka_unit_test(test_deep_json),
+		cmocka_unit_test(test_titles),
+		cmocka_unit_test(test_keepalive),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

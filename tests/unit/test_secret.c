@@ -75,6 +75,17 @@ static const struct {
 	{ SECRET_DATA, "a1 AUTHENTICATE PLAIN WDE=\r\nAUTH PLAIN WDI=\r\n", "WDE= WDI= " },
 	{ SECRET_DATA, "AUTHINFO USER a\r\nauthinfo pass X1\r\n", "X1 " },
 	{ SECRET_DATA, "CONNECT {\"user\":\"a\",\"pass\":\"X1\"}\r\nPASS X2", "X1 X2 " },
+	{ SECRET_DATA, "AUTH XOAUTH2 WDM=\r\na1 AUTHENTICATE PLAIN\r\n", "WDM= " },
+	{ SECRET_DATA, "AG1lAFgx\r\n", "AG1lAFgx " },
+	{ SECRET_DATA, "dXNlcj1hAWF1dGg9QmVhcmVyIFgxAQE=\r\n",
+	  "dXNlcj1hAWF1dGg9QmVhcmVyIFgxAQE= " },
+	/* Without a user or a password, with more, no UTF-8, no base64. */
+	{ SECRET_DATA, "AABYMQ==\nAG1lAA==\nAGEAYgBj\nAGEA/w==\nAG1lAFgx=\nbWVtZW1l\n", "" },
+	{ SECRET_DATA, "REGISTER sip:h SIP/2.0\r\nProxy-Authorization: Digest X1\r\nCSeq: 1\r\n",
+	  "Digest X1 " },
+	{ SECRET_DATA, "COOKIE:X1\nX-Api-Key:  X2 \nPassword: \nThe token: a\n\"token\": a\n",
+	  "X1 X2 " },
+	{ SECRET_JSON, "Cookie: a\n", "" },
 	{ SECRET_DATA, "COMPASS a\r\n PASS b\nPASS \r\na LOGIN b\r\n", "" },
 	{ SECRET_JSON, "PASS src/a.test\n", "" },
 	{ SECRET_MULTIPART,
@@ -149,6 +160,11 @@ static const struct {
 	{ "X-Token-Hint", true, false, false, false },
 	{ "X-Any-Key", true, false, false, false },
 	{ "key", false, false, true, false },
+	{ "new_password2", true, true, true, true },
+	{ "user[password_confirmation]", true, true, true, true },
+	{ "passwordConfirm", true, true, true, true },
+	{ "key1", false, false, false, false },
+	{ "2", false, false, false, false },
 	{ "user[password]", true, true, true, true },
 	{ "MY_SECRET_NAME", true, false, false, true },
 	{ "SIGNING_KEY", true, true, true, true },
@@ -177,10 +193,15 @@ static const struct {
 	const char *words; /* the command and its arguments */
 	size_t first;
 } commands[] = {
-	{ "AUTH user pass", 0 },           { "HELLO 3", SIZE_MAX },
-	{ "hello 3 auth user pass", 2 },   { "CONFIG SET masterauth X", 2 },
-	{ "CONFIG SET port 1", SIZE_MAX }, { "ACL SETUSER joe on >X", 2 },
-	{ "ACL LIST", SIZE_MAX },          { "GET AUTH", SIZE_MAX },
+	{ "AUTH user pass", 0 },
+	{ "HELLO 3", SIZE_MAX },
+	{ "hello 3 auth user pass", 2 },
+	{ "CONFIG SET masterauth X", 2 },
+	{ "SENTINEL SET mm auth-pass X", 3 },
+	{ "CONFIG SET port 1", SIZE_MAX },
+	{ "ACL SETUSER joe on >X", 2 },
+	{ "ACL LIST", SIZE_MAX },
+	{ "GET AUTH", SIZE_MAX },
 };
 
 static void test_commands(void **state)
